@@ -1,0 +1,62 @@
+"""The service's own Postgres database: engine and migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from pydantic import SecretStr
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 30_000
+IDLE_IN_TRANSACTION_MS = 60_000
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_metadata() -> MetaData:
+    """Metadata whose constraints have predictable names, so that migrations can speak of them."""
+    return MetaData(naming_convention=NAMING)
+
+
+def make_engine(url: SecretStr, *, application: str, pool_size: int = 8) -> AsyncEngine:
+    """An engine with time-outs on connecting, on statements, on idle transactions and on dead peers; connects on first use."""
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+    return create_async_engine(
+        url.get_secret_value(),
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=10,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": application,
+            "options": options,
+            # A peer that vanished without a word is noticed within a minute.
+            "keepalives_idle": 20,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 45_000,
+        },
+    )
+
+
+def alembic_config(migrations: Path, url: str) -> Config:
+    """Alembic without an ini file; `env.py` reads `config.attributes["url"]`."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["url"] = url
+    return config
+
+
+def migrate(migrations: Path, url: SecretStr) -> None:
+    """Bring the database to the newest schema. Two starters at once end well: `env.py` takes an advisory lock."""
+    command.upgrade(alembic_config(migrations, url.get_secret_value()), "head")

@@ -1,0 +1,285 @@
+"""Every event and command of the system, in one scroll: what travels between the services.
+
+Each model is the JSON body of one Kafka topic (see `shared.topics`); CloudEvents attributes travel beside it as
+headers (see `shared.messaging.envelope`). Readers ignore unknown fields; a field is only ever added as optional, any other
+change is a new version of the type. No event exceeds 1 MiB: texts are cut at 256 KiB and attachments travel as references.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.mail.model import Address, Attachment
+
+NAMESPACE_ID = UUID("6d0c3a5e-4f53-5d0b-9a39-0b1c8f7c2f11")
+"""Root of all name-based ids (RFC 9562, version 5). Changing it would give every mail a new identity."""
+
+
+def derived_id(*parts: str | int) -> str:
+    """An id that is a function of its parts, so that doing a thing twice is the same as doing it once.
+
+    The parts are joined by U+001F, which no part contains in practice (ids, numbers, mailbox names).
+    """
+    return str(uuid5(NAMESPACE_ID, "\x1f".join(str(part) for part in parts)))
+
+
+class EventModel(BaseModel):
+    """Base of every event body: immutable, tolerant of fields a newer writer added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class RawMail(EventModel):
+    """Attributes of a `mail.raw` event, whose value is the mail's bytes exactly as IMAP gave them (`message/rfc822`).
+
+    They travel as CloudEvents extension attributes (lower case, no underscore). The mail id is the event's `id`.
+    """
+
+    scanner_id: str = Field(description="Scanner that fetched the mail")
+    folder: str = Field(description="Folder of the mail's first place, decoded from modified UTF-7")
+    uid_validity: int = Field(description="UIDVALIDITY of that folder (RFC 9051, 2.3.1.1)")
+    uid: int = Field(description="UID in that folder")
+    received_at: datetime = Field(description="INTERNALDATE, UTC")
+    size: int = Field(description="Length of the mail in bytes")
+    sha256: str = Field(description="SHA-256 of the mail's bytes, hexadecimal")
+    archive_key: str = Field(description="Where the archive holds the mail")
+    conversation: str = Field(description="Conversation key, which is also the record's key")
+    address: str = Field(default="", description="The mailbox's own address at fetch time, empty where it is not known")
+    pec: bool = Field(default=False, description="The scanner's PEC flag at fetch time")
+    data_ref: str | None = Field(default=None, description="Set when the value is empty: the archive holds the bytes (claim check)")
+
+
+class Lookup(StrEnum):
+    """How an update finds its ticket."""
+
+    TICKET_ID = "ticket_id"
+    TITLE = "title"
+    EXTERNAL_CODE = "external_code"
+    CONVERSATION = "conversation"
+
+
+class ActionType(StrEnum):
+    """What a rule does with a mail that matches."""
+
+    CREATE_TICKET = "create_ticket"
+    UPDATE_TICKET = "update_ticket"
+    LINK_SENDER = "link_sender"
+    LINK_RECIPIENT = "link_recipient"
+    ARCHIVE = "archive"
+    IGNORE = "ignore"
+
+
+class Action(EventModel):
+    """A rule's action with its options; an option an action type does not know is ignored by it."""
+
+    type: ActionType
+    lookup: Lookup = Field(default=Lookup.TICKET_ID, description="update_ticket: how the ticket is found")
+    create_when_missing: bool = Field(default=False, description="update_ticket: open a ticket when none is found")
+    participants_only: bool = Field(default=True, description="update_ticket: a stranger's mail opens a linked ticket instead")
+    reopen_days: int = Field(
+        default=30, ge=0, le=3650, description="update_ticket: days after closing within which a closed ticket reopens"
+    )
+    status: str | None = Field(default=None, max_length=40, description="Status the ticket gets")
+    priority: str | None = Field(default=None, max_length=40, description="Priority the ticket gets")
+    category: str | None = Field(default=None, max_length=200, description="Category the ticket gets")
+
+
+class Candidate(EventModel):
+    """One matching rule's action, to be tried in its turn."""
+
+    rule_id: str
+    rule_name: str
+    action: Action
+    key: str = Field(default="", description="Ticket key captured by the rule's pattern; empty where it captured none")
+
+
+class CommandMail(EventModel):
+    """The parsed mail as tickets needs it. Texts are cut at 256 KiB; the whole stays in the archive."""
+
+    subject: str
+    from_: Address | None = Field(default=None, alias="from")
+    reply_to: list[Address] = []
+    to: list[Address] = []
+    cc: list[Address] = []
+    message_id: str | None = None
+    in_reply_to: list[str] = []
+    references: list[str] = []
+    date: datetime | None = None
+    text: str = ""
+    text_truncated: bool = False
+    html: str | None = None
+    html_truncated: bool = False
+    attachments: list[Attachment] = []
+    defects: list[str] = []
+
+
+class CommandKind(StrEnum):
+    """What tickets is asked to do with a mail."""
+
+    MAIL = "mail"
+    """Try the candidates in their order; the first that takes wins."""
+    OWN = "own"
+    """A mail of ours came back: record outcome `loop`, nothing else."""
+    FAILURE = "failure"
+    """The mail could not be decided: record the outcome in `failure`."""
+
+
+class Failure(EventModel):
+    """Why a mail has no decision."""
+
+    outcome: Literal["failed", "dropped"]
+    reason: str = Field(max_length=2000)
+
+
+class TicketCommand(EventModel):
+    """One per mail and run: what tickets shall try, in order (`ticket.commands`)."""
+
+    mail_id: str
+    run: int = Field(default=1, ge=1, description="Raised only by a person's explicit re-decision")
+    kind: CommandKind
+    scanner_id: str
+    received_at: datetime = Field(description="INTERNALDATE, UTC: messages of a ticket are shown in this order")
+    archive_key: str
+    mail: CommandMail | None = Field(default=None, description="Missing only when kind is failure")
+    rule_set_version: int | None = None
+    candidates: list[Candidate] = Field(default=[], description="Matching rules' actions up to the first that always takes")
+    failure: Failure | None = None
+
+
+class OutcomeType(StrEnum):
+    """What became of a mail; every mail has exactly one current outcome once the pipeline is idle."""
+
+    TICKET = "ticket"
+    UPDATE = "update"
+    LINK = "link"
+    ARCHIVED = "archived"
+    IGNORED = "ignored"
+    UNMATCHED = "unmatched"
+    SPAM = "spam"
+    RECEIPT = "receipt"
+    BOUNCE = "bounce"
+    AUTO_REPLY = "auto_reply"
+    LOOP = "loop"
+    DUPLICATE = "duplicate"
+    SKIPPED = "skipped"
+    GONE = "gone"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class MailOutcome(EventModel):
+    """The mail's current outcome (`mail.outcomes`). Of two, the one with the greater (run, revision) holds."""
+
+    mail_id: str
+    scanner_id: str
+    run: int = 1
+    revision: int = Field(default=1, ge=1, description="Raised by each change of the outcome within a run")
+    type: OutcomeType
+    ticket_id: int | None = None
+    rule_id: str | None = Field(default=None, description="Rule whose action took")
+    rule_name: str | None = None
+    reason: str | None = Field(default=None, description="In plain words, where the type alone does not say it")
+    at: datetime
+
+
+class ScannerSettings(EventModel):
+    """A scanner without its secrets (`scanners`, compacted; a tombstone deletes it)."""
+
+    scanner_id: str
+    version: int
+    name: str
+    enabled: bool = True
+    address: str = Field(default="", description="The mailbox's own address, from which answers go out")
+    sender_id: str | None = Field(default=None, description="SMTP identity for answers")
+    pec: bool = False
+    spam_folder: str | None = None
+
+
+class TicketEventType(StrEnum):
+    """What happened to a ticket."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    COMMENTED = "commented"
+    LINKED = "linked"
+    SPAMMED = "spammed"
+    RESTORED = "restored"
+    DELETED = "deleted"
+    DELIVERY = "delivery"
+
+
+class TicketEvent(EventModel):
+    """A change of a ticket (`ticket.events`), for live pages and webhooks."""
+
+    ticket_id: int
+    type: TicketEventType
+    title: str
+    actor: str = Field(description="Who did it: `mail`, or the operator")
+    message_id: str | None = Field(default=None, description="The ticket's message concerned")
+    mail_id: str | None = None
+    at: datetime
+
+
+class Quoted(EventModel):
+    """The customer's message an answer quotes."""
+
+    sender: str
+    at: datetime
+    text: str
+
+
+class OutgoingMail(EventModel):
+    """Send one answer, or cancel it (`mail.outgoing`). `outgoing_id` is the ticket message's id."""
+
+    outgoing_id: str
+    type: Literal["send", "cancel"] = "send"
+    ticket_id: int
+    scanner_id: str | None = None
+    mode: Literal["info", "personal"] = "info"
+    message_id: str = Field(default="", description="Message-ID given by tickets, with angle brackets")
+    in_reply_to: str | None = None
+    references: list[str] = []
+    to: list[Address] = []
+    cc: list[Address] = []
+    title: str = Field(default="", description="The ticket's title; the notifier writes the Subject from it")
+    text: str = ""
+    quoted: Quoted | None = None
+    not_before: datetime | None = None
+
+
+class DeliveryState(StrEnum):
+    """How far an answer came for one recipient."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELAYED = "delayed"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    TOO_LATE = "too_late"
+
+
+class MailDelivery(EventModel):
+    """State of one outgoing mail for one recipient (`mail.deliveries`)."""
+
+    outgoing_id: str
+    ticket_id: int
+    message_id: str
+    recipient: str
+    state: DeliveryState
+    sequence: int = Field(default=1, description="Rises with each state of this outgoing mail; a lower one is older news")
+    detail: str = Field(default="", description="The server's answer or the reason, without secrets")
+    at: datetime
+
+
+EventBody = Annotated[
+    RawMail | TicketCommand | MailOutcome | ScannerSettings | TicketEvent | OutgoingMail | MailDelivery,
+    Field(description="Any event's body"),
+]

@@ -1,0 +1,1 @@
+"""Kafka and the tables that make it safe: inbox, outbox with its relay, dead letters."""

@@ -1,0 +1,73 @@
+"""Logs as JSON lines, and every metric of the system in one list."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+EVENTS_HANDLED = Counter(
+    "mailconverter_events_handled_total",
+    "Events by topic, consumer and result: done, repeated, dead_letter, ignored",
+    ["topic", "consumer", "result"],
+    registry=REGISTRY,
+)
+BATCH_SECONDS = Histogram("mailconverter_batch_seconds", "Time to handle one batch of events", ["topic", "consumer"], registry=REGISTRY)
+RETRIES = Counter("mailconverter_retries_total", "Retries by what was retried and why", ["what", "reason"], registry=REGISTRY)
+OUTBOX_SENT = Counter("mailconverter_outbox_sent_total", "Rows of the outbox that Kafka acknowledged", ["topic"], registry=REGISTRY)
+OUTBOX_PARKED = Gauge("mailconverter_outbox_parked", "Rows the producer refused; look at them", registry=REGISTRY)
+OUTBOX_WAITING = Gauge("mailconverter_outbox_waiting", "Rows not yet sent", registry=REGISTRY)
+DEAD_LETTERS = Gauge("mailconverter_dead_letters", "Dead letters that wait for a person", registry=REGISTRY)
+BRAKED = Gauge(
+    "mailconverter_consumer_braked", "1 while a consumer stands still after too many dead letters", ["consumer"], registry=REGISTRY
+)
+MAILS_FETCHED = Counter("mailconverter_mails_fetched_total", "Mails read over IMAP", ["result"], registry=REGISTRY)
+SCANS = Counter("mailconverter_scans_total", "Scans of a mailbox by result", ["result"], registry=REGISTRY)
+FETCH_DELAY = Histogram(
+    "mailconverter_fetch_delay_seconds",
+    "Time from a mail's INTERNALDATE to its publication",
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+    registry=REGISTRY,
+)
+MAILS_DECIDED = Counter("mailconverter_mails_decided_total", "Decisions by the kind of mail", ["kind"], registry=REGISTRY)
+OUTCOMES = Counter("mailconverter_outcomes_total", "Outcomes of mails by type", ["type"], registry=REGISTRY)
+SMTP_RESULTS = Counter("mailconverter_smtp_results_total", "SMTP dialogues by result", ["result"], registry=REGISTRY)
+
+
+def configure_logging(service: str, level: str) -> None:
+    """One JSON object a line on standard output; library logs go the same way. Call once at start."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("aiokafka", "httpx", "httpcore", "uvicorn.access", "alembic"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose keyword arguments become fields of the JSON line."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
