@@ -1,0 +1,22 @@
+"""Fixtures of all levels. Nothing starts before a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.stack import TestStack, make_stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[TestStack]:
+    """Kafka, Postgres and a mail server, each started when first used, shared by the whole run."""
+    made = make_stack()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def kafka_bootstrap(stack: TestStack) -> str:
+    return stack.kafka_bootstrap

@@ -1,0 +1,1 @@
+"""What several levels of tests share: real servers, builders, patience. Imported as `tests.kit`, never from a conftest."""
