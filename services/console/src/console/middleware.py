@@ -1,0 +1,116 @@
+"""What wraps every request: size limit, security headers, and the audit log of what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+
+from console.domain.principal import Principal
+from console.security import SAFE_METHODS, set_visitor_cookie
+from shared.api import Problem
+from shared.http import problem_response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from console.dependencies import Dependencies
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'self'; img-src 'self' data:"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    # `no-referrer` would make browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class BodyTooLargeError(Exception):
+    """The body grew beyond the limit while it was read."""
+
+
+class Guard:
+    """Plain ASGI, so that streams stay streams. A page may set headers of its own, for example a stricter policy."""
+
+    def __init__(self, app: ASGIApp, console: Dependencies) -> None:
+        self._app = app
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(self._console, scope, send)
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+            await _too_large()(scope, receive, answer.send)
+            return
+        try:
+            await self._app(scope, _limited(receive), answer.send)
+        except BodyTooLargeError:
+            if not answer.started:
+                await _too_large()(scope, receive, answer.send)
+
+
+class _Answer:
+    """One answer on its way out."""
+
+    def __init__(self, console: Dependencies, scope: Scope, send: Send) -> None:
+        self._console = console
+        self._scope = scope
+        self._send = send
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            await self._audit(message["status"])
+            self._add_headers(MutableHeaders(scope=message))
+        await self._send(message)
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        if self._console.settings.secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if not self._scope["path"].startswith("/static/"):
+            headers.setdefault("Cache-Control", "no-store")
+        visitor = self._scope.get("state", {}).get("new_visitor")
+        if visitor:
+            response = Response()
+            set_visitor_cookie(response, self._console.settings, visitor)
+            headers.append("Set-Cookie", response.headers["set-cookie"])
+
+    async def _audit(self, status: int) -> None:
+        principal = self._scope.get("state", {}).get("principal")
+        if not isinstance(principal, Principal) or self._scope["method"] in SAFE_METHODS:
+            return
+        route = getattr(self._scope.get("route"), "path", self._scope["path"])
+        await self._console.audit.write(principal.actor, f"{self._scope['method']} {route}", self._scope["path"], status)
+
+
+def _limited(receive: Receive) -> Receive:
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise BodyTooLargeError
+        return message
+
+    return limited
+
+
+def _too_large() -> Response:
+    detail = f"A request's body may have {MAX_BODY_BYTES // 1024 // 1024} MiB."
+    return problem_response(Problem(title="The request is too large", status=413, detail=detail))
