@@ -1,0 +1,49 @@
+"""One running system for all end-to-end tests of a run, and the mail servers it reads."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.home import Home
+from tests.kit import dovecot
+from tests.kit.dovecot import Dovecot
+from tests.kit.smtp_sink import SmtpSink
+from tests.kit.stack import TestStack
+from tests.kit.system import System
+
+
+@pytest.fixture(scope="session")
+def system(stack: TestStack) -> Iterator[System]:
+    folder = Path(tempfile.mkdtemp(prefix="mailconverter-e2e-"))
+    running = System(stack, Home(folder))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dovecot_server() -> Iterator[Dovecot]:
+    if not dovecot.installed():
+        pytest.skip(dovecot.MISSING)
+    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
+    server = Dovecot(folder)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[SmtpSink]:
+    sink = SmtpSink()
+    sink.start()
+    yield sink
+    sink.stop()

@@ -1,0 +1,60 @@
+"""Every real mail of the corpus becomes exactly one ticket; none is lost, none stops the others."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit import dovecot
+from tests.kit.api import CREATE_RULE
+from tests.kit.dovecot import Dovecot
+from tests.kit.eventually import eventually
+from tests.kit.mail import Mailbox
+from tests.kit.smtp_sink import SmtpSink
+from tests.kit.system import System
+
+CORPUS = Path(os.environ.get("MAILCONVERTER_CORPUS", "../shared/corpus"))
+
+
+@pytest.mark.timeout(180)
+def test_each_real_mail_is_one_ticket(
+    system: System, dovecot_server: Dovecot, smtp_sink: SmtpSink, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (CORPUS / "mime").is_dir():
+        pytest.skip(f"no corpus of real mails at {CORPUS / 'mime'}; MAILCONVERTER_CORPUS says where it is")
+    files = sorted((CORPUS / "mime").glob("*.eml"))
+    mailbox = Mailbox("127.0.0.1", dovecot_server.port, "corpus@desk.example", dovecot.PASSWORD)
+    mailbox.append(file.read_bytes() for file in files)
+    # Without the rule for known conversations: mails of one test suite refer to each other, and each is to open its own ticket.
+    scanner_id = system.api.add_mailbox(mailbox, "127.0.0.1", smtp_sink.port, rules=False, enabled=False)
+    for rule in system.api.get(f"/scanners/{scanner_id}/rules")["items"]:
+        system.api.request("PATCH", f"/rules/{rule['id']}", json={"enabled": False}).raise_for_status()
+    system.api.post(f"/scanners/{scanner_id}/rules", CREATE_RULE)
+    system.api.request("PATCH", f"/scanners/{scanner_id}", json={"enabled": True}).raise_for_status()
+
+    mails = eventually(lambda: _settled(system, scanner_id, len(files)), 120)
+    with capsys.disabled():
+        _show(files, mails)
+    assert Counter(mail["outcome"]["type"] for mail in mails) == {"ticket": len(files)}
+    tickets = {mail["outcome"]["ticket_id"] for mail in mails}
+    assert len(tickets) == len(files), "two mails share a ticket"
+    assert {ticket["id"] for ticket in system.api.all("/tickets", scanner_id=scanner_id)} == tickets
+    mail_ids = {mail["id"] for mail in mails}
+    assert not [letter for letter in system.api.all("/dead-letters") if letter["mail_id"] in mail_ids]
+
+
+def _settled(system: System, scanner_id: str, count: int) -> list[dict[str, Any]]:
+    mails = system.api.all("/mails", scanner_id=scanner_id)
+    return sorted(mails, key=lambda mail: mail["uid"]) if len(mails) == count and all(mail["outcome"] for mail in mails) else []
+
+
+def _show(files: list[Path], mails: list[dict[str, Any]]) -> None:
+    """The outcome of each, as a list: mails were appended in the order of their names."""
+    print()
+    for file, mail in zip(files, mails, strict=True):
+        outcome = mail["outcome"]
+        print(f"{file.name:<75} {outcome['type']} {outcome['ticket_id'] or outcome['reason']}")

@@ -1,0 +1,65 @@
+"""The five services as processes of their own on a test stack, and the public REST API as a test's way in."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from local import services
+from local.home import Home
+from local.processes import Launch
+from local.services import SERVICES, Service, Sources
+from tests.kit.api import Api
+from tests.kit.stack import TestStack
+
+
+class _Part(Service):
+    """A service with settings of the test."""
+
+    def __init__(self, home: Home, service: str, sources: Sources, instance: str, settings: dict[str, str]) -> None:
+        super().__init__(home, service, sources, instance)
+        self._settings = settings
+
+    def launch(self) -> Launch:
+        launch = super().launch()
+        own = {name: value for name, value in self._settings.items() if name.startswith(f"MAILCONVERTER_{self.service.upper()}__")}
+        return dataclasses.replace(launch, environment={**(launch.environment or {}), **own})
+
+
+class System:
+    """Databases, topics and archive are made at `start`; `kill` and `restart` take a service's name."""
+
+    def __init__(self, stack: TestStack, home: Home, settings: dict[str, str] | None = None) -> None:
+        self.stack = stack
+        self.home = home
+        home.prepare(needed_bytes=0)
+        self.sources = Sources(stack.kafka_bootstrap, {name: stack.database_url(f"system_{name}") for name in SERVICES})
+        self.parts = {name: _Part(home, name, self.sources, "", settings or {}) for name in SERVICES}
+        self.api = Api(services.url(home, "console"))
+
+    def start(self) -> None:
+        """Returns when all five are ready and the API has a token."""
+        commands = [services.make_archive(self.home), services.apply_topics(self.home, self.sources.bootstrap)]
+        for command in [*commands, *services.migrate(self.home, self.sources)]:
+            command.wait()
+        for part in self.parts.values():
+            part.start()
+        for part in self.parts.values():
+            part.wait_ready()
+        self.api.sign_in(services.service_token(self.home))
+
+    def stop(self) -> None:
+        """Ends all services; the stack is its owner's."""
+        for part in self.parts.values():
+            part.signal_stop()
+        for part in self.parts.values():
+            part.stop()
+        self.api.close()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        self.parts[name].kill()
+
+    def restart(self, name: str) -> None:
+        """Start it again and wait until it is ready."""
+        self.parts[name].start()
+        self.parts[name].wait_ready()
