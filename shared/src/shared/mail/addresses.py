@@ -1,0 +1,134 @@
+"""Address lists (RFC 5322, 3.4) as they come: tolerant, linear, at most `MAX_ADDRESSES`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.mail.limits import MAX_ADDRESSES, MAX_FIELD_BYTES, MAX_ID, MAX_SUBJECT
+from shared.mail.model import Address
+from shared.mail.words import decode_words, no_bidi, one_line
+
+# Unclosed quotes and brackets match to the end, so that each character is looked at once.
+_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*+"?|<[^<>]*+>?|[(),;:]|\\.|[^"<(),;:\\]++|.', re.DOTALL)
+_PARENTHESES: Final = re.compile(r"\\.|[()]", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_ADDRESS: Final = re.compile(r"[^\s<>,;:()\"]{1,512}@[^\s<>,;:()\"]{1,512}")
+_MAX_PHRASE: Final = 4096
+_WORD_START: Final = re.compile(r"\s*=\?")
+
+
+@dataclass(slots=True)
+class _Pending:
+    phrase: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    angle: str | None = None
+
+
+def addresses(value: str) -> list[Address]:
+    """Every mailbox of an unfolded address field, groups flattened. Names are decoded, addresses kept as written."""
+    value = value[:MAX_FIELD_BYTES]
+    if not _balanced(value):  # one stray quote or parenthesis would swallow all addresses after it
+        value = re.sub(r'["()\\]', " ", value)
+    found: list[Address] = []
+    pending, pos = _Pending(), 0
+    while pos < len(value) and len(found) < MAX_ADDRESSES:
+        match = _TOKEN.match(value, pos)
+        piece = match[0] if match else value[pos]
+        pos += len(piece)
+        if piece == "(":
+            end = _closing(value, pos)
+            pending.comments.append(value[pos : end - 1])
+            pos = end
+        elif piece in {",", ";"}:
+            _finish(pending, found)
+            pending = _Pending()
+        elif piece == ":":
+            pending = _colon(pending, value, pos)
+        elif piece[0] == "<":
+            pending = _angle(pending, piece, found)
+        else:
+            pending.phrase.append(piece)
+    _finish(pending, found)
+    return found[:MAX_ADDRESSES]
+
+
+def _angle(pending: _Pending, piece: str, found: list[Address]) -> _Pending:
+    if pending.angle is not None:  # `a <a@x> b <b@x>`: the comma is missing
+        _finish(pending, found)
+        pending = _Pending()
+    pending.angle = piece[1:-1] if piece.endswith(">") else piece[1:].partition(",")[0]
+    return pending
+
+
+def _colon(pending: _Pending, value: str, pos: int) -> _Pending:
+    """A group's name ends here and is dropped; a colon elsewhere (`mailto:`, `Re: x <a@b>`) belongs to the phrase."""
+    rest = value[pos : pos + 2048]
+    if pending.angle is None and ";" in rest:
+        return _Pending()
+    pending.phrase.append(":")
+    return pending
+
+
+def _balanced(value: str) -> bool:
+    if '"' not in value and "(" not in value:
+        return True
+    depth, pos = 0, 0
+    while match := _TOKEN.match(value, pos) if depth == 0 else _PARENTHESES.search(value, pos):
+        piece, pos = match[0], match.end()
+        if piece[0] == '"' and (len(piece) == 1 or not piece.endswith('"')):
+            return False
+        depth += (piece == "(") - (piece == ")" and depth > 0)
+    return depth == 0
+
+
+def _closing(value: str, pos: int) -> int:
+    """Offset behind the parenthesis that closes the comment begun before `pos`."""
+    depth = 1
+    for match in _PARENTHESES.finditer(value, pos):
+        depth += (match[0] == "(") - (match[0] == ")")
+        if depth == 0:
+            return match.end()
+    return len(value) + 1
+
+
+def _finish(pending: _Pending, found: list[Address]) -> None:
+    phrase = "".join(pending.phrase).strip()[:_MAX_PHRASE]
+    comment = " ".join(pending.comments)
+    if pending.angle is not None:
+        address = _spec(pending.angle)
+        if address or phrase:
+            found.append(Address(name=_name(pending.phrase) or _text(comment), address=address))
+        return
+    if not phrase and not comment.strip():
+        return
+    match = _ADDRESS.search(phrase) if not _WORD_START.match(phrase) else None
+    if '"' in phrase and "@" in phrase and " " not in phrase:
+        found.append(Address(name=_text(comment), address=_spec(phrase)))  # a quoted local part
+    elif match:
+        name = _name([phrase[: match.start()], " ", phrase[match.end() :]])
+        found.append(Address(name=name or _text(comment), address=_spec(match[0])))
+    elif " " in phrase or "=?" in phrase or '"' in phrase:
+        found.append(Address(name=_name(pending.phrase), address=""))
+    elif phrase:
+        found.append(Address(name=_text(comment), address=_spec(phrase)))
+
+
+def _spec(text: str) -> str:
+    """The address without route (`<@relay:a@b>`, RFC 5322, 4.4), blanks and controls; surrounding quotes of broken mailers go too."""
+    text = one_line(text)
+    if text.startswith("@") and ":" in text:
+        text = text.partition(":")[2]
+    text = text.removeprefix("mailto:") if '"' in text else text.replace(" ", "").removeprefix("mailto:")
+    text = text.strip("'") if text.startswith("'") and text.endswith("'") else text
+    return no_bidi(text)[:MAX_ID]
+
+
+def _name(phrase: list[str]) -> str:
+    parts = [_ESCAPED.sub(r"\1", part[1:].removesuffix('"')) if part[:1] == '"' else part for part in phrase]
+    return _text("".join(parts))
+
+
+def _text(raw: str) -> str:
+    return no_bidi(decode_words(_ESCAPED.sub(r"\1", raw) if "\\" in raw else raw))[:MAX_SUBJECT]

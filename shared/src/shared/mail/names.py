@@ -1,0 +1,46 @@
+"""File names of attachments that are safe to show and to save under."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from shared.mail.fields import read_fields
+from shared.mail.limits import MAX_NAME_BYTES, MAX_SHORT_FIELD
+from shared.mail.words import decode_words, no_bidi
+
+_UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
+# A table of our own: the system's one differs between machines, and a name must not.
+_SUFFIXES: Final = {
+    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/rfc822-headers": ".txt",
+    "text/xml": ".xml",
+    "message/rfc822": ".eml", "message/global": ".eml", "message/delivery-status": ".txt", "message/disposition-notification": ".txt",
+    "application/pdf": ".pdf", "application/zip": ".zip", "application/json": ".json", "application/xml": ".xml", "application/rtf": ".rtf",
+    "application/msword": ".doc", "application/ms-tnef": ".dat", "application/pkcs7-signature": ".p7s", "application/pkcs7-mime": ".p7m",
+    "application/x-pkcs7-signature": ".p7s", "application/x-pkcs7-mime": ".p7m", "application/pgp-signature": ".asc",
+    "image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tif", "image/svg+xml": ".svg",
+    "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/basic": ".au", "video/mp4": ".mp4", "video/mpeg": ".mpg",
+}  # fmt: skip
+
+
+def attachment_name(written: str, media: str, number: str, data: bytes) -> str:
+    """The name as the mail gives it, made harmless; a mail's subject; else one of the part's number and type."""
+    name = safe_name(decode_words(written, MAX_SHORT_FIELD))
+    if name:
+        return name
+    if media in {"message/rfc822", "message/global"}:
+        subject = safe_name(decode_words(read_fields(data).first("Subject"), MAX_SHORT_FIELD))
+        return cut_name(subject, ".eml") if subject else "mail.eml"
+    return f"part-{number[:60]}{_SUFFIXES.get(media, '.bin')}"
+
+
+def safe_name(name: str) -> str:
+    """One component of a path on any system: no separators, controls, bidi marks, leading dots or trailing blanks."""
+    name = _UNSAFE.sub("_", no_bidi(name)).strip(" .") if name.strip(" ._/\\") else ""
+    stem, dot, suffix = name.rpartition(".")
+    return cut_name(stem, dot + suffix) if dot and len(suffix) <= 16 else cut_name(name, "")
+
+
+def cut_name(stem: str, suffix: str) -> str:
+    room = MAX_NAME_BYTES - len(suffix.encode())
+    return stem.encode()[:room].decode("utf-8", "ignore").rstrip() + suffix

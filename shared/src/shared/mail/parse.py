@@ -1,0 +1,125 @@
+"""`parse`: a mail's bytes to the model. The only place that knows what is text and what is an attachment."""
+
+from __future__ import annotations
+
+import html as entities
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.mail.charset import decode
+from shared.mail.envelope import read_envelope
+from shared.mail.fields import Fields
+from shared.mail.html import html_to_text
+from shared.mail.kinds import kind_of
+from shared.mail.limits import MAX_BODY_INPUT, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
+from shared.mail.model import Attachment, ParsedMail
+from shared.mail.parts import Part, Structure, attachment
+from shared.mail.text import clean, cut
+from shared.mail.words import decode_words
+
+_BODY_TYPES: Final = {"text/plain", "text/html"}
+
+
+@dataclass(slots=True)
+class _Body:
+    part: Part
+    text: str
+
+    @property
+    def is_html(self) -> bool:
+        return self.part.type == "text/html"
+
+
+@dataclass(slots=True)
+class _Bodies:
+    found: list[_Body] = field(default_factory=list)
+    budget: int = MAX_BODY_INPUT
+    cut: bool = False
+
+
+def parse(raw: bytes) -> ParsedMail:
+    """The mail behind any bytes. Pure, never raises; time and memory grow with the mail's length, within the limits of `limits`."""
+    structure = Structure(raw)
+    bodies = _Bodies()
+    attachments: list[Attachment] = []
+    for part in structure.leaves():
+        if _is_body(part, bodies):
+            _read(structure, part, bodies)
+        else:
+            attachments.append(attachment(part, structure.content(part)))
+    text, text_cut = cut(_text(bodies.found), TEXT_LIMIT)
+    html, html_cut = _html(bodies.found)
+    found = read_envelope(structure.root.fields)
+    defects = [*found.pop("defects"), *structure.defects]
+    return ParsedMail(
+        **found,
+        text=text,
+        text_truncated=text_cut or bodies.cut,
+        html=html,
+        html_truncated=html is not None and (html_cut or bodies.cut),
+        attachments=attachments,
+        headers=_headers(structure.root.fields),
+        kind=kind_of(structure.root.fields),
+        defects=list(dict.fromkeys(defects)),
+    )
+
+
+def _is_body(part: Part, bodies: _Bodies) -> bool:
+    """Text that is meant to be read with the mail. A name in Content-Type alone makes no attachment of the first text."""
+    if part.type.startswith("multipart/"):  # one that could not be taken apart
+        part.type = "text/plain" if part.number == "1" else "application/octet-stream"
+    if part.type not in _BODY_TYPES or part.disposition == "attachment" or part.disposition_params.get("filename"):
+        return False
+    if part.params.get("name"):
+        return not part.disposition and not any(body.part.type == part.type for body in bodies.found)
+    return True
+
+
+def _read(structure: Structure, part: Part, bodies: _Bodies) -> None:
+    data = structure.content(part, bodies.budget + 1)
+    if len(data) > bodies.budget:
+        bodies.cut = True
+        data = data[: bodies.budget]
+        structure.defect("the text is too long, its rest was left out")
+    bodies.budget -= len(data)
+    text, defect = decode(data, part.params.get("charset", ""))
+    if defect:
+        structure.defect(defect)
+    if text.strip():
+        bodies.found.append(_Body(part, clean(text)))
+
+
+def _text(bodies: list[_Body]) -> str:
+    """Plain texts in order; an HTML part is rendered unless an alternative says the same plainly."""
+    plain_groups = {body.part.group for body in bodies if not body.is_html} - {0}
+    texts = [
+        html_to_text(body.text) if body.is_html else body.text.strip("\n")
+        for body in bodies
+        if not body.is_html or body.part.group not in plain_groups
+    ]
+    return "\n\n".join(text for text in texts if text)
+
+
+def _html(bodies: list[_Body]) -> tuple[str | None, bool]:
+    """The HTML parts in order, with the plain ones between them that no alternative says in HTML. None when there is no HTML."""
+    html_groups = {body.part.group for body in bodies if body.is_html} - {0}
+    if not any(body.is_html for body in bodies):
+        return None, False
+    shown = [
+        body.text if body.is_html else f"<pre>{entities.escape(body.text)}</pre>"
+        for body in bodies
+        if body.is_html or body.part.group not in html_groups
+    ]
+    return cut("\n".join(shown), TEXT_LIMIT)
+
+
+def _headers(fields: Fields) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    room = MAX_HEADERS_CHARS
+    for name, value in fields.raw:
+        text = decode_words(fields.text(value), min(MAX_SHORT_FIELD, room))
+        room -= len(text) + len(name)
+        if room <= 0:
+            break
+        found.append((name.decode("ascii"), text))
+    return found

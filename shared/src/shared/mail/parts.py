@@ -1,0 +1,236 @@
+"""The parts of a mail (RFC 2046): one walk over its delimiter lines, no recursion, linear in its length."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.mail.envelope import normal
+from shared.mail.fields import Fields, params, read_fields
+from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PARTS
+from shared.mail.model import Attachment
+from shared.mail.names import attachment_name
+from shared.mail.words import from_base64, one_line
+
+_DELIMITER: Final = re.compile(rb"^--[^\n]*+", re.MULTILINE)
+_TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
+_BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
+_GUESSED_IN: Final = 4096
+
+
+@dataclass(slots=True)
+class Part:
+    """One leaf or multipart. `number` is the IMAP part number (RFC 9051, 6.4.5); the root multipart has none."""
+
+    number: str
+    fields: Fields
+    type: str
+    params: dict[str, str]
+    start: int
+    end: int
+    parents: tuple[str, ...] = ()
+    """Types of the multiparts around it, outermost first."""
+    group: int = 0
+    """Number of the outermost multipart/alternative around it, 0 for none: its leaves say the same thing."""
+    boundary: bytes | None = None
+    children: int = 0
+    disposition: str = ""
+    disposition_params: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def multipart(self) -> bool:
+        return self.boundary is not None
+
+    @property
+    def encoding(self) -> str:
+        return self.fields.first("Content-Transfer-Encoding").partition(";")[0].partition("(")[0].strip(" \t\"'").lower()
+
+
+class Structure:
+    """All parts of a mail in order. Never raises; `defects` says what was odd or left out."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = normal(raw)
+        self.defects: list[str] = []
+        self.parts: list[Part] = []
+        self._open: list[Part] = []
+        self._depths: dict[bytes, list[int]] = {}
+        self._groups = 0
+        self._leaf: Part | None = None
+        self.root = self._begin(0)
+        self._walk()
+        if not self.root.children:
+            self.root.number = "1"
+
+    def leaves(self) -> Iterator[Part]:
+        return (part for part in self.parts if not part.multipart or not part.children)
+
+    def content(self, part: Part, limit: int | None = None) -> bytes:
+        """The part's bytes without its transfer encoding; with a limit, at least that many of its first ones if it has them."""
+        end = part.end if limit is None else min(part.end, part.start + limit * 4)
+        data = self.raw[part.start : end]
+        data = _decoded(data, part.encoding)
+        return data if limit is None else data[:limit]
+
+    def defect(self, text: str) -> None:
+        if text not in self.defects:
+            self.defects.append(text)
+
+    def _walk(self) -> None:
+        if not self._open:
+            self.root.end = len(self.raw)
+            return
+        pos = self.root.start
+        for count, match in enumerate(_DELIMITER.finditer(self.raw, pos)):
+            if count >= MAX_DELIMITER_LINES or len(self.parts) > MAX_PARTS:
+                self.defect(f"more than {MAX_PARTS} parts, the rest was left out")
+                self._close(0, match.start())
+                return
+            if match.start() >= pos:
+                pos = self._line(match)
+            if not self._open:
+                return
+        if self._open:
+            self.defect("a multipart has no end")
+        self._close(0, len(self.raw))
+
+    def _line(self, match: re.Match[bytes]) -> int:
+        """Handles a line that begins with two hyphens; the offset where the walk goes on."""
+        found = self._delimiter(match[0])
+        if found is None:
+            return match.end()
+        depth, last = found
+        self._close(depth + 1, match.start())
+        if last:
+            self._close(depth, match.start())
+            return match.end()
+        return self._begin(min(match.end() + 1, len(self.raw))).start
+
+    def _delimiter(self, line: bytes) -> tuple[int, bool] | None:
+        """Depth of the multipart that the line belongs to, and whether it is its last one."""
+        text = line[2:].rstrip()
+        if text in self._depths:
+            return self._depths[text][-1], False
+        if text.endswith(b"--") and text[:-2] in self._depths:
+            return self._depths[text[:-2]][-1], True
+        return None
+
+    def _begin(self, pos: int) -> Part:
+        parent = self._open[-1] if self._open else None
+        fields = read_fields(self.raw, pos, self._delimiter)
+        if parent is not None:
+            parent.children += 1
+        part = _part(fields, parent, len(self.raw))
+        for defect in fields.defects if parent is not None else ():
+            self.defect(defect)
+        self.parts.append(part)
+        self._leaf = part
+        if part.type.startswith("multipart/"):
+            self._descend(part)
+        return part
+
+    def _descend(self, part: Part) -> None:
+        boundary = part.params.get("boundary", "").rstrip().encode("utf-8", "replace") or _guess(self.raw, part.start)
+        if not boundary:
+            self.defect("a multipart has no boundary")
+            return
+        if len(self._open) >= MAX_DEPTH:
+            self.defect(f"parts more than {MAX_DEPTH} deep were left out")
+            return
+        part.boundary = boundary
+        if part.type == "multipart/alternative" and not part.group:
+            self._groups += 1
+            part.group = self._groups
+        self._leaf = None
+        self._depths.setdefault(boundary, []).append(len(self._open))
+        self._open.append(part)
+
+    def _close(self, depth: int, end: int) -> None:
+        """Ends the leaf begun last and every multipart from `depth` on. The line break before a delimiter belongs to the delimiter."""
+        if end < len(self.raw) and self.raw[end - 1 : end] == b"\n":
+            end -= 2 if self.raw[end - 2 : end] == b"\r\n" else 1
+        if self._leaf is not None:
+            self._leaf.end = max(self._leaf.start, end)
+            self._leaf = None
+        while len(self._open) > depth:
+            part = self._open.pop()
+            part.end = max(part.start, end)
+            assert part.boundary is not None  # noqa: S101 - only such parts are opened
+            depths = self._depths[part.boundary]
+            depths.pop()
+            if not depths:
+                del self._depths[part.boundary]
+            if not part.children:
+                self.defect("a multipart has no parts")
+
+
+def open_part(raw: bytes, part: str) -> tuple[Attachment, bytes]:
+    """The part of that number, as `parse` numbers them, and its decoded bytes. KeyError when the mail has no such part."""
+    structure = Structure(raw)
+    for leaf in structure.leaves():
+        if leaf.number == part:
+            data = structure.content(leaf)
+            return attachment(leaf, data), data
+    raise KeyError(part)
+
+
+def attachment(part: Part, data: bytes) -> Attachment:
+    content_id = one_line(part.fields.first("Content-ID")).strip("<> ")[:998]
+    return Attachment(
+        part=part.number,
+        name=attachment_name(part.disposition_params.get("filename", "") or part.params.get("name", ""), part.type, part.number, data),
+        type=part.type,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        content_id=content_id or None,
+        inline=part.disposition == "inline"
+        or (bool(content_id) and part.disposition != "attachment" and "multipart/related" in part.parents),
+    )
+
+
+def _part(fields: Fields, parent: Part | None, end: int) -> Part:
+    written = fields.first("Content-Type")
+    media, values = params(written)
+    disposition, disposition_params = params(fields.first("Content-Disposition"))
+    number = f"{parent.number}.{parent.children}".lstrip(".") if parent is not None else ""
+    return Part(
+        number=number,
+        fields=fields,
+        type=_media_type(media, parent.type if parent is not None else ""),
+        params=values,
+        start=fields.body,
+        end=end,
+        parents=(*parent.parents, parent.type) if parent is not None else (),
+        group=parent.group if parent is not None else 0,
+        disposition=disposition,
+        disposition_params=disposition_params,
+    )
+
+
+def _media_type(media: str, parent: str) -> str:
+    match = _TYPE.match(media)
+    if match:
+        return match[0]
+    if media.startswith("multipart/"):  # `multipart/*` is out there
+        return "multipart/mixed"
+    if not media and parent == "multipart/digest":
+        return "message/rfc822"
+    return _BARE_TYPES.get(media, "text/plain" if not media else "application/octet-stream")
+
+
+def _guess(raw: bytes, start: int) -> bytes:
+    """A multipart without a boundary parameter: its first line with two hyphens, if that comes again."""
+    match = re.compile(rb"^--([^\s][^\r\n]{0,200}?)[ \t]*\r?$", re.MULTILINE).search(raw, start, start + _GUESSED_IN)
+    return match[1] if match and raw.find(b"\n--" + match[1], match.end()) > 0 else b""
+
+
+def _decoded(data: bytes, encoding: str) -> bytes:
+    if encoding.startswith("base64"):
+        return from_base64(data)
+    if encoding.startswith(("quoted-printable", "quoted_printable")):
+        return binascii.a2b_qp(data)
+    return data

@@ -1,0 +1,39 @@
+"""Text fit for JSON, a database and a screen: clean, and cut by the bytes it takes in an event."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from shared.mail.limits import TEXT_LIMIT
+
+__all__ = ["TEXT_LIMIT", "clean", "cut"]
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_TWO_BYTES: Final = frozenset('"\\\n\t\r\b\f')
+
+
+def clean(text: str) -> str:
+    r"""Line ends become \\n, NUL and the other C0 controls but tab vanish, lone surrogates become U+FFFD."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _LONE_SURROGATE.sub("\ufffd", _CONTROLS.sub("", text))
+
+
+def cut(text: str, limit_bytes: int) -> tuple[str, bool]:
+    """The clean text, or its beginning, so that as a JSON string in UTF-8 it takes at most the limit; and whether it was cut.
+
+    Characters are never split. Only quote, backslash and the controls left (tab, line feed) are escaped, two bytes each.
+    """
+    text = clean(text)
+    if len(text) * 4 + 2 <= limit_bytes or _json_bytes(text) <= limit_bytes:
+        return text, False
+    low, high = 0, min(len(text), max(limit_bytes, 0))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _json_bytes(text[:middle]) <= limit_bytes else (low, middle - 1)
+    return text[:low], True
+
+
+def _json_bytes(text: str) -> int:
+    return 2 + len(text.encode()) + sum(text.count(char) for char in _TWO_BYTES)
