@@ -58,7 +58,7 @@ class Mailbox:
         """Put mails into INBOX, in order."""
         with self.session() as client:
             for raw in mails:
-                status, answer = client.append("INBOX", None, None, raw)  # type: ignore[arg-type]  # None is "none given"
+                status, answer = client.append("INBOX", None, None, raw)
                 assert status == "OK", answer
 
     def mails(self) -> list[EmailMessage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
@@ -42,7 +43,7 @@ class SmtpSink:
     @property
     def port(self) -> int:
         assert self._controller is not None
-        assert self._controller.server is not None
+        assert isinstance(self._controller.server, asyncio.Server)
         return int(self._controller.server.sockets[0].getsockname()[1])
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
