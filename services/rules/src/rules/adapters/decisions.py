@@ -1,0 +1,58 @@
+"""Decisions in Postgres: the first one of a mail and run is kept, whoever comes later gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.adapters.tables import DECISIONS
+from shared.events import MailOutcome, TicketCommand
+
+Key = tuple[str, int]
+"""Mail id and run."""
+
+
+async def keep_first(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[Key]:
+    """Insert the decisions in one statement; returns the keys that were new. A racing insert of the same key is waited for."""
+    if not rows:
+        return set()
+    ordered = sorted(rows, key=lambda row: (row["mail_id"], row["run"]))  # two batches never wait for each other in a circle
+    statement = insert(DECISIONS).on_conflict_do_nothing().returning(DECISIONS.c.mail_id, DECISIONS.c.run)
+    return {(row.mail_id, row.run) for row in await conn.execute(statement, ordered)}
+
+
+async def stored_commands(conn: AsyncConnection, keys: Sequence[Key]) -> dict[Key, TicketCommand]:
+    """The commands of decisions made before, as they were sent."""
+    if not keys:
+        return {}
+    query = select(DECISIONS.c.mail_id, DECISIONS.c.run, DECISIONS.c.command)
+    rows = await conn.execute(query.where(tuple_(DECISIONS.c.mail_id, DECISIONS.c.run).in_(list(keys))))
+    return {(row.mail_id, row.run): TicketCommand.model_validate(row.command) for row in rows}
+
+
+async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) -> None:
+    """Write what became of the mails; of two outcomes of one run the one with the greater revision holds."""
+    statement = (
+        update(DECISIONS)
+        .where(
+            DECISIONS.c.mail_id == bindparam("mail"),
+            DECISIONS.c.run == bindparam("number"),
+            DECISIONS.c.outcome_revision < bindparam("revision"),
+        )
+        .values(outcome=bindparam("body"), outcome_revision=bindparam("revision"))
+    )
+    rows = [
+        {"mail": one.mail_id, "number": one.run, "revision": one.revision, "body": one.model_dump(mode="json")}
+        for one in sorted(outcomes, key=lambda one: (one.mail_id, one.run, one.revision))
+    ]
+    await conn.execute(statement, rows)
+
+
+async def newest(conn: AsyncConnection, mail_id: str) -> Row[Any] | None:
+    """The decision of the mail's last run."""
+    query = select(DECISIONS).where(DECISIONS.c.mail_id == mail_id).order_by(DECISIONS.c.run.desc()).limit(1)
+    return (await conn.execute(query)).first()

@@ -1,0 +1,140 @@
+"""Scanners and their versioned rule sets in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.adapters.tables import RULE_INDEX, RULE_SETS, SCANNERS
+from rules.domain.rule import FIRST_VERSION, Rules, StoredRule, builtin_rules
+from shared.events import ScannerSettings
+
+Stamp = tuple[str, int, datetime]
+"""What names the content of a set for a cache: scanner, version, and when it was made, since a deleted scanner may come again."""
+
+NOBODY = "system"
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """One version of a scanner's rules."""
+
+    scanner_id: str
+    version: int
+    author: str
+    note: str
+    created_at: datetime
+    rules: Rules
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> RuleSet:
+        """From a row of `rule_sets`."""
+        rules = tuple(StoredRule.model_validate(rule) for rule in row.rules)
+        return cls(row.scanner_id, row.version, row.author, row.note, row.created_at, rules)
+
+
+async def put_scanner(conn: AsyncConnection, settings: ScannerSettings) -> None:
+    """Keep the newer settings, and make version 1 of the rules where there is none."""
+    statement = insert(SCANNERS).values(scanner_id=settings.scanner_id, version=settings.version, settings=settings.model_dump(mode="json"))
+    new = statement.excluded
+    newer = statement.on_conflict_do_update(
+        index_elements=[SCANNERS.c.scanner_id],
+        set_={"version": new.version, "settings": new.settings},
+        where=SCANNERS.c.version < new.version,
+    )
+    await conn.execute(newer)
+    rules = builtin_rules(settings.scanner_id)
+    first = _set_row(settings.scanner_id, FIRST_VERSION, NOBODY, "The built-in rule", rules)
+    await conn.execute(insert(RULE_SETS).values(first).on_conflict_do_nothing())
+    await _index(conn, settings.scanner_id, rules)
+
+
+async def delete_scanner(conn: AsyncConnection, scanner_id: str) -> None:
+    """Its rule sets go with it; decisions stay, they are the mails' history."""
+    await conn.execute(SCANNERS.delete().where(SCANNERS.c.scanner_id == scanner_id))
+
+
+async def scanner_exists(conn: AsyncConnection, scanner_id: str) -> bool:
+    """Whether the scanner's event has arrived."""
+    found = select(SCANNERS.c.scanner_id).where(SCANNERS.c.scanner_id == scanner_id)
+    return (await conn.execute(found)).first() is not None
+
+
+async def lock_scanner(conn: AsyncConnection, scanner_id: str) -> None:
+    """Changes of one set go one after the other; reading does not wait."""
+    await conn.execute(select(SCANNERS.c.scanner_id).where(SCANNERS.c.scanner_id == scanner_id).with_for_update())
+
+
+async def current_stamps(conn: AsyncConnection, scanner_ids: Iterable[str]) -> dict[str, Stamp]:
+    """The version in force of each scanner that has rules."""
+    sets = RULE_SETS.c
+    newest = (
+        select(sets.scanner_id, sets.version, sets.created_at)
+        .distinct(sets.scanner_id)
+        .where(sets.scanner_id.in_(list(scanner_ids)))
+        .order_by(sets.scanner_id, sets.version.desc())
+    )
+    return {row.scanner_id: (row.scanner_id, row.version, row.created_at) for row in await conn.execute(newest)}
+
+
+async def load(conn: AsyncConnection, stamps: Sequence[Stamp]) -> list[RuleSet]:
+    """The sets' content."""
+    if not stamps:
+        return []
+    wanted = tuple_(RULE_SETS.c.scanner_id, RULE_SETS.c.version).in_([stamp[:2] for stamp in stamps])
+    return [RuleSet.of(row) for row in await conn.execute(select(RULE_SETS).where(wanted))]
+
+
+async def current(conn: AsyncConnection, scanner_id: str) -> RuleSet | None:
+    """The set in force."""
+    query = select(RULE_SETS).where(RULE_SETS.c.scanner_id == scanner_id).order_by(RULE_SETS.c.version.desc()).limit(1)
+    row = (await conn.execute(query)).first()
+    return RuleSet.of(row) if row else None
+
+
+async def version(conn: AsyncConnection, scanner_id: str, number: int) -> RuleSet | None:
+    """One version of the set."""
+    query = select(RULE_SETS).where(RULE_SETS.c.scanner_id == scanner_id, RULE_SETS.c.version == number)
+    row = (await conn.execute(query)).first()
+    return RuleSet.of(row) if row else None
+
+
+async def versions(conn: AsyncConnection, scanner_id: str, limit: int, before: int | None) -> Sequence[Any]:
+    """Versions without their rules, newest first, below `before`."""
+    sets = RULE_SETS.c
+    query = select(sets.version, sets.author, sets.created_at, sets.note).where(sets.scanner_id == scanner_id)
+    if before is not None:
+        query = query.where(sets.version < before)
+    return (await conn.execute(query.order_by(sets.version.desc()).limit(limit))).all()
+
+
+async def save(conn: AsyncConnection, before: RuleSet, rules: Rules, author: str, note: str) -> RuleSet:
+    """The next version; the caller holds `lock_scanner` and read `before` under it."""
+    row = _set_row(before.scanner_id, before.version + 1, author, note, rules)
+    saved = (await conn.execute(insert(RULE_SETS).values(row).returning(RULE_SETS.c.created_at))).one()
+    gone = RULE_INDEX.c.rule_id.not_in([rule.id for rule in rules])
+    await conn.execute(RULE_INDEX.delete().where(RULE_INDEX.c.scanner_id == before.scanner_id, gone))
+    await _index(conn, before.scanner_id, rules)
+    return RuleSet(before.scanner_id, before.version + 1, author, note, saved.created_at, rules)
+
+
+async def scanner_of(conn: AsyncConnection, rule_id: str) -> str | None:
+    """The scanner a rule belongs to."""
+    found: str | None = await conn.scalar(select(RULE_INDEX.c.scanner_id).where(RULE_INDEX.c.rule_id == rule_id))
+    return found
+
+
+async def _index(conn: AsyncConnection, scanner_id: str, rules: Rules) -> None:
+    rows = [{"rule_id": rule.id, "scanner_id": scanner_id} for rule in rules]
+    await conn.execute(insert(RULE_INDEX).values(rows).on_conflict_do_nothing())
+
+
+def _set_row(scanner_id: str, number: int, author: str, note: str, rules: Rules) -> dict[str, Any]:
+    stored = [rule.model_dump(mode="json") for rule in rules]
+    return {"scanner_id": scanner_id, "version": number, "author": author[:300], "note": note, "created_at": func.now(), "rules": stored}

@@ -1,0 +1,27 @@
+"""The rules service put together: settings → adapters → application."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from rules.adapters.prepared import PreparedSets
+from rules.adapters.tables import MESSAGING
+from rules.api import rules_router
+from rules.handlers import Decider, on_failure, on_outcome, on_outcomes, on_scanner
+from rules.settings import RulesSettings
+from shared.messaging.consumer import Consumer
+from shared.service import Service
+from shared.topics import MAIL_OUTCOMES, MAIL_RAW, SCANNERS
+
+
+def create_app(settings: RulesSettings) -> FastAPI:
+    """The application; nothing connects before it starts."""
+    service = Service("rules", settings, MESSAGING, archive=True)
+    decider = Decider(service.archive, PreparedSets())
+    consumer = partial(Consumer, "rules", outbox=service.outbox, tables=MESSAGING, settings=settings)
+    service.consume(consumer(MAIL_RAW, decider.on_mail, begin=decider.decide, on_failure=on_failure))
+    service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=on_outcomes))
+    service.consume(consumer(SCANNERS, on_scanner))
+    return service.app([rules_router(service.engine, settings)])

@@ -1,0 +1,118 @@
+"""The command for tickets, whatever the mail: no event is larger than 1 MiB. What does not fit is left out and named in `defects`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from pydantic import BaseModel
+
+from rules.domain.evaluate import Evaluation
+from shared.events import CommandKind, CommandMail, RawMail, TicketCommand
+from shared.mail.limits import TEXT_LIMIT
+from shared.mail.model import Kind, ParsedMail
+from shared.mail.text import cut
+
+T = TypeVar("T")
+Keep = Callable[[list[T], int], list[T]]
+
+KIB: Final = 1024
+# Bytes as JSON. Two texts of 256 KiB and these together stay below 1 MiB by 40 KiB, which field names and the envelope take.
+SUBJECT_BYTES: Final = 16 * KIB
+FROM_BYTES: Final = 16 * KIB
+ADDRESSES_BYTES: Final = 56 * KIB
+REPLY_TO_BYTES: Final = 16 * KIB
+REFERENCES_BYTES: Final = 56 * KIB
+IN_REPLY_TO_BYTES: Final = 8 * KIB
+ATTACHMENTS_BYTES: Final = 120 * KIB
+CANDIDATES_BYTES: Final = 120 * KIB
+DEFECTS_BYTES: Final = 8 * KIB
+
+RUN: Final = 1
+"""Run of a mail nobody asked to be decided again."""
+
+
+def command_of(mail_id: str, raw: RawMail, mail: ParsedMail, evaluation: Evaluation | None, version: int | None) -> TicketCommand:
+    """The command of a decided mail; `evaluation` is None for a mail of ours come back, which no rule is asked about."""
+    candidates = evaluation.candidates if evaluation else []
+    kept = both_ends(candidates, CANDIDATES_BYTES)
+    return TicketCommand(
+        mail_id=mail_id,
+        run=RUN,
+        kind=CommandKind.OWN if mail.kind is Kind.OWN else CommandKind.MAIL,
+        scanner_id=raw.scanner_id,
+        received_at=raw.received_at,
+        archive_key=raw.archive_key,
+        mail=command_mail(mail, [] if len(kept) == len(candidates) else [_left_out("candidates", len(candidates) - len(kept))]),
+        rule_set_version=version,
+        candidates=kept,
+    )
+
+
+def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
+    """The mail within its budgets; of lists the first entries are kept, of References the first, which names the thread, and the last."""
+    notes: list[str] = [*defects]
+    text, text_cut = cut(mail.text, TEXT_LIMIT)
+    html, html_cut = (None, False) if mail.html is None else cut(mail.html, TEXT_LIMIT)
+    kept = {
+        "to": _within(notes, "recipients (To)", mail.to, ADDRESSES_BYTES, first_ones),
+        "cc": _within(notes, "recipients (Cc)", mail.cc, ADDRESSES_BYTES, first_ones),
+        "reply_to": _within(notes, "Reply-To addresses", mail.reply_to, REPLY_TO_BYTES, first_ones),
+        "in_reply_to": _within(notes, "ids of In-Reply-To", mail.in_reply_to, IN_REPLY_TO_BYTES, first_ones),
+        "references": _within(notes, "ids of References", mail.references, REFERENCES_BYTES, both_ends),
+        "attachments": _within(notes, "attachments", mail.attachments, ATTACHMENTS_BYTES, first_ones),
+    }
+    return CommandMail.model_validate(
+        {
+            **kept,
+            "subject": cut(mail.subject, SUBJECT_BYTES)[0],
+            "from": next(iter(first_ones([mail.from_] if mail.from_ else [], FROM_BYTES)), None),
+            "message_id": mail.message_id,
+            "date": mail.date,
+            "text": text,
+            "text_truncated": mail.text_truncated or text_cut,
+            "html": html,
+            "html_truncated": mail.html_truncated or html_cut,
+            "defects": first_ones([*notes, *mail.defects], DEFECTS_BYTES),
+        }
+    )
+
+
+def _within(notes: list[str], what: str, items: list[T], limit: int, keep: Keep[T]) -> list[T]:
+    kept = keep(items, limit)
+    if len(kept) < len(items):
+        notes.append(_left_out(what, len(items) - len(kept)))
+    return kept
+
+
+def _left_out(what: str, count: int) -> str:
+    return f"{count} {what} were left out: an event carries no more, the archived mail has them"
+
+
+def first_ones(items: Sequence[T], limit: int) -> list[T]:
+    """As many from the beginning as fit into `limit` bytes of JSON."""
+    kept: list[T] = []
+    for item in items:
+        limit -= _json_bytes(item) + 1
+        if limit < 0:
+            break
+        kept.append(item)
+    return kept
+
+
+def both_ends(items: Sequence[T], limit: int) -> list[T]:
+    """The first, and as many of the last as fit; of candidates the last is the one that always takes."""
+    kept = first_ones(items, limit)
+    if len(kept) == len(items) or not kept:
+        return kept
+    first = kept[0]
+    rest = first_ones(items[:0:-1], limit - _json_bytes(first) - 1)
+    return [first, *reversed(rest)]
+
+
+def _json_bytes(item: object) -> int:
+    """Length of the value as an event carries it: UTF-8, with only what JSON must escape escaped."""
+    if isinstance(item, BaseModel):
+        return len(item.model_dump_json(by_alias=True, exclude_none=True).encode())
+    return len(json.dumps(item, ensure_ascii=False).encode())

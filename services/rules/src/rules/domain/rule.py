@@ -1,0 +1,101 @@
+"""A scanner's rules as a versioned set, and every change of it. A set is never altered: each change gives the next version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.api import Condition, RuleIn, RulePatch
+from shared.events import Action, ActionType, Lookup, derived_id
+
+MAX_RULES: Final = 1_000
+"""Of one scanner. Every decision keeps a trace of each rule."""
+FIRST_VERSION: Final = 1
+BUILTIN_NAME: Final = "Reply to a known conversation"
+
+
+class RuleRefusedError(Exception):
+    """The change would break the set; the text says why."""
+
+
+class RuleMissingError(Exception):
+    """The set has no such rule."""
+
+
+class StoredRule(BaseModel):
+    """A rule as a version of a set holds it. Its position is its place in the set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    name: str
+    enabled: bool = True
+    builtin: bool = False
+    match: str = "all"
+    conditions: tuple[Condition, ...] = ()
+    action: Action
+
+    @property
+    def always_takes(self) -> bool:
+        """True where no later rule can be reached once this one matched; only tickets knows of the other actions."""
+        kind = self.action.type
+        if kind is ActionType.UPDATE_TICKET:
+            return self.action.create_when_missing
+        return kind in {ActionType.CREATE_TICKET, ActionType.ARCHIVE, ActionType.IGNORE}
+
+
+Rules = tuple[StoredRule, ...]
+
+
+def builtin_rules(scanner_id: str) -> Rules:
+    """Version 1 of every set, a function of the scanner's id: whoever needs it first may make it."""
+    action = Action(type=ActionType.UPDATE_TICKET, lookup=Lookup.CONVERSATION)
+    return (StoredRule(id=derived_id(scanner_id, "builtin", "conversation"), name=BUILTIN_NAME, builtin=True, action=action),)
+
+
+def find(rules: Rules, rule_id: str) -> tuple[int, StoredRule]:
+    """Position from 1, and the rule. Raises RuleMissingError."""
+    for position, rule in enumerate(rules, 1):
+        if rule.id == rule_id:
+            return position, rule
+    raise RuleMissingError(rule_id)
+
+
+def added(rules: Rules, rule_id: str, new: RuleIn) -> Rules:
+    """With the rule put last. Raises RuleRefusedError when the set is full."""
+    if len(rules) >= MAX_RULES:
+        raise RuleRefusedError(f"A mailbox can have {MAX_RULES} rules; remove one first.")
+    rule = StoredRule(id=rule_id, name=new.name, enabled=new.enabled, match=new.match, conditions=tuple(new.conditions), action=new.action)
+    return (*rules, rule)
+
+
+def changed(rules: Rules, rule_id: str, patch: RulePatch) -> Rules:
+    """With the given fields replaced. Raises RuleMissingError, and RuleRefusedError where a built-in rule would become another."""
+    position, rule = find(rules, rule_id)
+    given = {name: getattr(patch, name) for name in patch.model_fields_set if getattr(patch, name) is not None}
+    if "conditions" in given:
+        given["conditions"] = tuple(given["conditions"])
+    after = rule.model_copy(update=given)
+    if rule.builtin and (after.action.type, after.action.lookup) != (rule.action.type, rule.action.lookup):
+        raise RuleRefusedError("This rule is built in: its action stays as it is. Switch it off and add a rule of your own.")
+    return (*rules[: position - 1], after, *rules[position:])
+
+
+def removed(rules: Rules, rule_id: str) -> Rules:
+    """Without the rule. Raises RuleMissingError, and RuleRefusedError for a built-in one."""
+    position, rule = find(rules, rule_id)
+    if rule.builtin:
+        raise RuleRefusedError("This rule is built in and cannot be deleted. Switch it off instead.")
+    return (*rules[: position - 1], *rules[position:])
+
+
+def reordered(rules: Rules, rule_ids: Sequence[str]) -> Rules:
+    """In the order of the ids, which must be exactly the set's. Raises RuleRefusedError that names what differs."""
+    by_id = {rule.id: rule for rule in rules}
+    missing, unknown = by_id.keys() - set(rule_ids), set(rule_ids) - by_id.keys()
+    if missing or unknown or len(rule_ids) != len(by_id):
+        detail = f"missing: {sorted(missing)}; unknown: {sorted(unknown)}" if missing or unknown else "an id is there twice"
+        raise RuleRefusedError(f"The order must name each rule of the mailbox exactly once ({detail[:500]}). Read the rules again.")
+    return tuple(by_id[rule_id] for rule_id in rule_ids)
