@@ -134,7 +134,7 @@ class Kafka(Child):
 
     def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        argv = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+        argv = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties))
         done = subprocess.run(argv, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=FORMAT_SECONDS, check=False)
         if done.returncode:
             text = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Table, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -53,6 +54,8 @@ class Unit:
     outbox: Table
     clock: Clock = utc_now
     rows: list[dict[str, object]] = field(default_factory=list)
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What a batch hook found out for the handlers of its records; it ends with the transaction."""
 
     def emit(
         self, topic: Topic, *, event_id: str, key: str, body: EventModel, cause: Envelope | None = None, resend: int | None = None
