@@ -33,11 +33,11 @@ def create_app(settings: Settings) -> FastAPI:
         settings, Backend(settings, client), Accounts(service.engine, settings), Audit(service.engine), Live(settings), service.checks
     )
     service.loop(deps.live.run)
-    app = service.app([internal_router(deps.accounts)], public=[api_router(deps), live_router(deps.live)])
+    app = service.app([internal_router(deps.accounts, deps.audit)], public=[api_router(deps), live_router(deps.live)])
     app.include_router(pages_router(deps), dependencies=[Depends(check_csrf)])
     app.state.console = deps
     install_sign_in_redirect(app)
-    app.add_middleware(Guard, console=deps)
+    app.add_middleware(Guard, console=deps, on_bug=app.exception_handlers[Exception])
     _add_lifespan(app, deps, client)
     return app
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.accounts import Accounts
+from console.adapters.audit import Audit
 from shared.api import Token, TokenIn
 from shared.observability import get_logger
 
@@ -15,7 +16,7 @@ log = get_logger("setup")
 RETRY_S = 3.0
 
 
-def internal_router(accounts: Accounts) -> APIRouter:
+def internal_router(accounts: Accounts, audit: Audit) -> APIRouter:
     """Guarded by `X-Service-Token` where it is included."""
     router = APIRouter(prefix="/internal")
 
@@ -25,7 +26,9 @@ def internal_router(accounts: Accounts) -> APIRouter:
 
     @router.post("/tokens", status_code=201)
     async def create_token(wanted: TokenIn) -> Token:
-        return await accounts.create_token(wanted.name, wanted.role)
+        token = await accounts.create_token(wanted.name, wanted.role)
+        await audit.write("service", "POST /internal/tokens", f"{token.name} ({token.role})", 201)
+        return token
 
     return router
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 
 from console.domain.principal import Principal
@@ -33,6 +35,9 @@ HEADERS = {
 }
 
 
+OnBug = Callable[[Request, Exception], Awaitable[Response]]
+
+
 class BodyTooLargeError(Exception):
     """The body grew beyond the limit while it was read."""
 
@@ -40,9 +45,10 @@ class BodyTooLargeError(Exception):
 class Guard:
     """Plain ASGI, so that streams stay streams. A page may set headers of its own, for example a stricter policy."""
 
-    def __init__(self, app: ASGIApp, console: Dependencies) -> None:
+    def __init__(self, app: ASGIApp, console: Dependencies, on_bug: OnBug) -> None:
         self._app = app
         self._console = console
+        self._on_bug = on_bug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,6 +64,11 @@ class Guard:
         except BodyTooLargeError:
             if not answer.started:
                 await _too_large()(scope, receive, answer.send)
+        except Exception as error:
+            # Starlette answers bugs outside of all middleware; here the answer gets its headers and its line in the audit log.
+            if answer.started:
+                raise
+            await (await self._on_bug(Request(scope), error))(scope, receive, answer.send)
 
 
 class _Answer:

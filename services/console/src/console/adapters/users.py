@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from console.adapters.tables import USERS
 from console.domain.principal import Principal
 from shared.api import Page, User
-from shared.http import decode_cursor, page
+from shared.http import ProblemError, decode_cursor, not_found, page
 
 VISIBLE = (USERS.c.id, USERS.c.email, USERS.c.name, USERS.c.role, USERS.c.created_at, USERS.c.last_sign_in_at)
 
@@ -51,6 +51,18 @@ class Users:
         async with self._engine.connect() as conn:
             rows = (await conn.execute(query)).mappings().all()
         return page([User(**row) for row in rows], limit, lambda user: (user.email,))
+
+    async def delete(self, user_id: str) -> None:
+        """End the user and their sessions. Raises ProblemError 404, and 409 for the last administrator."""
+        async with self._engine.begin() as conn:
+            await conn.execute(text("lock table users in share row exclusive mode"))
+            role = await conn.scalar(select(USERS.c.role).where(USERS.c.id == user_id))
+            if role is None:
+                raise not_found("user", user_id)
+            others = select(func.count()).where(USERS.c.role == "administrator", USERS.c.id != user_id)
+            if role == "administrator" and not await conn.scalar(others):
+                raise ProblemError(409, "The last administrator", "Make another user an administrator first.")
+            await conn.execute(delete(USERS).where(USERS.c.id == user_id))
 
     async def set_password(self, user_id: str, password_hash: str) -> None:
         await self._change(user_id, password_hash=password_hash)

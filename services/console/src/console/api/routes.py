@@ -1,0 +1,150 @@
+"""The public REST API's table of contents: every path and verb, who serves it, who may call it, what goes in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from console.aggregates import DeadLetterPage
+from console.api.models import Me
+from console.domain.principal import Role
+from console.settings import ServiceName
+from shared import api
+
+PREFIX = "/api/v1"
+Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+ADMINISTRATOR: tuple[Role, ...] = ("administrator",)
+EVERYBODY: tuple[Role, ...] = ("operator", "administrator")
+PAGED = ("limit", "cursor")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `response` is a model, None for an empty body, or a media type for bytes."""
+
+    verb: Verb
+    path: str
+    service: ServiceName | Literal["console"]
+    roles: tuple[Role, ...]
+    summary: str
+    response: Any = None
+    request: Any = None
+    status: int = 200
+    query: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`GET /tickets/{id}`: unique."""
+        return f"{self.verb} {self.path}"
+
+    @property
+    def versioned(self) -> bool:
+        """Honours If-Match."""
+        return self.verb in {"PUT", "PATCH"}
+
+
+def _crud(
+    path: str, service: ServiceName, roles: tuple[Role, ...], what: str, models: tuple[Any, Any, Any, Any], query: tuple[str, ...]
+) -> Iterator[Route]:
+    """List, create, read, change, delete. `models` are its page, the thing, what POST takes, what PATCH takes."""
+    page, thing, new, patch = models
+    a = "an" if what[0] in "aeiou" else "a"
+    yield Route("GET", path, service, roles, f"List {what}s", page, query=(*PAGED, *query))
+    yield Route("POST", path, service, roles, f"Make {a} {what}", thing, new, 201)
+    yield Route("GET", f"{path}/{{id}}", service, roles, f"Read {a} {what}", thing)
+    yield Route("PATCH", f"{path}/{{id}}", service, roles, f"Change {a} {what}: the fields given", thing, patch)
+    yield Route("DELETE", f"{path}/{{id}}", service, roles, f"Delete {a} {what}", status=204)
+
+
+SCANNERS = (
+    *_crud("/scanners", "fetcher", ADMINISTRATOR, "scanner", (api.Page[api.Scanner], api.Scanner, api.ScannerIn, api.ScannerPatch), ()),
+    Route("POST", "/scanners/{id}/test", "fetcher", ADMINISTRATOR, "Test the connection and say what failed", api.TestResult),
+    Route("POST", "/scanners/{id}/scan", "fetcher", ADMINISTRATOR, "Scan now", api.Job, status=202),
+    Route("GET", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "List the mailbox's folders, from the server", api.FolderList),
+    Route("PUT", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "Choose folders", api.FolderList, api.FolderSelection),
+)
+RULES = (
+    Route("GET", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "All rules of a scanner, in order", api.RuleList),
+    Route("POST", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "Add a rule, as the last", api.Rule, api.RuleIn, 201),
+    Route("PUT", "/scanners/{id}/rules/order", "rules", ADMINISTRATOR, "Put the rules into this order", api.RuleList, api.RuleOrder),
+    Route("GET", "/rules/{id}", "rules", ADMINISTRATOR, "Read a rule", api.Rule),
+    Route("PATCH", "/rules/{id}", "rules", ADMINISTRATOR, "Change a rule: the fields given", api.Rule, api.RulePatch),
+    Route("DELETE", "/rules/{id}", "rules", ADMINISTRATOR, "Delete a rule", status=204),
+)
+MAIL_QUERY = ("scanner_id", "outcome", "message_id", "since", "q")
+MAILS = (
+    Route(
+        "GET",
+        "/mails",
+        "fetcher",
+        EVERYBODY,
+        "The ledger: every mail seen and what became of it",
+        api.Page[api.Mail],
+        query=(*PAGED, *MAIL_QUERY),
+    ),
+    Route("GET", "/mails/{id}", "fetcher", EVERYBODY, "Read a mail's line of the ledger", api.Mail),
+    Route("GET", "/mails/{id}/raw", "fetcher", EVERYBODY, "The mail's bytes as they were received", "message/rfc822"),
+    Route("GET", "/mails/{id}/decision", "rules", EVERYBODY, "Why the mail went where it went", api.Decision),
+    Route("POST", "/mails/{id}/retry", "fetcher", ADMINISTRATOR, "Send a mail on its way again, under its id", api.Mail, status=202),
+    Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
+)
+TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id")
+TICKETS = (
+    Route("POST", "/tickets/spam", "tickets", EVERYBODY, "Mark tickets as spam: their senders, from now on", api.Job, api.SpamRequest, 202),
+    *_crud("/tickets", "tickets", EVERYBODY, "ticket", (api.Page[api.Ticket], api.Ticket, api.TicketIn, api.TicketPatch), TICKET_QUERY),
+    Route("GET", "/tickets/{id}/messages", "tickets", EVERYBODY, "A ticket's messages, in order", api.Page[api.Message], query=PAGED),
+    Route(
+        "POST",
+        "/tickets/{id}/comments",
+        "tickets",
+        EVERYBODY,
+        "Comment; goes out as an answer unless internal",
+        api.Message,
+        api.CommentIn,
+        201,
+    ),
+    Route("GET", "/tickets/{id}/attachments/{aid}", "tickets", EVERYBODY, "An attachment's bytes", "application/octet-stream"),
+    Route("GET", "/spam-senders", "tickets", EVERYBODY, "List the spam list", api.Page[api.SpamSender], query=PAGED),
+    Route("POST", "/spam-senders", "tickets", EVERYBODY, "Put an address on the spam list", api.SpamSender, api.SpamSenderIn, 201),
+    Route("DELETE", "/spam-senders/{id}", "tickets", EVERYBODY, "Take an address off the spam list", status=204),
+    *_crud("/contacts", "tickets", EVERYBODY, "contact", (api.Page[api.Contact], api.Contact, api.ContactIn, api.ContactPatch), ("q",)),
+)
+SENDERS = (
+    *_crud("/senders", "notifier", ADMINISTRATOR, "sender", (api.Page[api.Sender], api.Sender, api.SenderIn, api.SenderPatch), ()),
+    Route("POST", "/senders/{id}/test", "notifier", ADMINISTRATOR, "Test the connection and say what failed", api.TestResult),
+    Route(
+        "GET",
+        "/outgoing",
+        "notifier",
+        ADMINISTRATOR,
+        "Answers and how far they came",
+        api.Page[api.Outgoing],
+        query=(*PAGED, "state", "ticket_id"),
+    ),
+    Route("POST", "/outgoing/{id}/retry", "notifier", ADMINISTRATOR, "Try an answer again now", api.Outgoing),
+)
+CONSOLE = (
+    Route("GET", "/jobs/{id}", "console", EVERYBODY, "How far long work is", api.Job),
+    Route("GET", "/status", "console", EVERYBODY, "Which services are ready, and what the others miss", api.Status),
+    Route(
+        "GET",
+        "/dead-letters",
+        "console",
+        ADMINISTRATOR,
+        "Events that could not be handled, of all services",
+        DeadLetterPage,
+        query=(*PAGED, "state"),
+    ),
+    Route("POST", "/dead-letters/{id}/retry", "console", ADMINISTRATOR, "Run the handler again", dict[str, str]),
+    Route("POST", "/dead-letters/{id}/drop", "console", ADMINISTRATOR, "Give an event up, with a reason", dict[str, str], api.DropRequest),
+    Route("GET", "/me", "console", EVERYBODY, "Who calls", Me),
+    Route("GET", "/users", "console", ADMINISTRATOR, "List the console's users", api.Page[api.User], query=PAGED),
+    Route("POST", "/users", "console", ADMINISTRATOR, "Make a user", api.User, api.UserIn, 201),
+    Route("DELETE", "/users/{id}", "console", ADMINISTRATOR, "Delete a user and end their sessions", status=204),
+    Route("GET", "/tokens", "console", ADMINISTRATOR, "List API tokens, without their secrets", api.Page[api.Token], query=PAGED),
+    Route("POST", "/tokens", "console", ADMINISTRATOR, "Make an API token, shown this once", api.Token, api.TokenIn, 201),
+    Route("DELETE", "/tokens/{id}", "console", ADMINISTRATOR, "Revoke an API token", status=204),
+    Route("GET", "/audit", "console", ADMINISTRATOR, "Who changed what, newest first", api.Page[api.AuditEntry], query=PAGED),
+)
+ROUTES: tuple[Route, ...] = (*SCANNERS, *RULES, *MAILS, *TICKETS, *SENDERS, *CONSOLE)
