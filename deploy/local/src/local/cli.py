@@ -15,11 +15,9 @@ import click
 from local import status as status_file
 from local.errors import StackError
 from local.home import Home, default_home
-from local.mails import compose, submit
+from local.mails import MAILBOX, compose, submit
 from local.ports import LOOPBACK
 from local.progress import to_stdout
-from local.sandbox import MAILBOX
-from local.up import Installation, console_port
 
 
 def _stop(error: StackError) -> NoReturn:
@@ -36,6 +34,8 @@ def up(fetchers: int) -> None:
     MAILCONVERTER_HOME is the data folder, MAILCONVERTER_PORT the console's port (8080), MAILCONVERTER_SANDBOX=0 leaves the sandbox
     mailbox out, MAILCONVERTER_CACHE is where downloads are kept.
     """
+    from local.up import Installation, console_port  # it loads all of Kafka's client, and `--help` should be quick
+
     with_sandbox = os.environ.get("MAILCONVERTER_SANDBOX", "1") != "0"
     try:
         Installation(Home(default_home()), console_port(), to_stdout(), fetchers=fetchers, with_sandbox=with_sandbox).run()

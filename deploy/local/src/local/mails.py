@@ -12,6 +12,8 @@ from email.utils import format_datetime, make_msgid
 
 from local.errors import StackError
 
+MAILBOX = "help@sandbox.example"
+"""The sandbox's own address."""
 SMTP_SECONDS = 15.0
 
 

@@ -8,6 +8,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -97,10 +98,13 @@ class Registry:
 
     def end_leftovers(self) -> list[str]:
         """Kill what is still there of an earlier run; returns the names."""
-        found = {name: process for name, entry in jsonfile.read(self.file).items() if (process := _same(entry))}
+        entries = jsonfile.read(self.file)
+        found = {name: process for name, entry in entries.items() if (process := _same(entry))}
         for process in found.values():
             _kill_group(process.pid)
-        psutil.wait_procs(list(found.values()), timeout=LEFTOVER_SECONDS)
+        deadline = time.monotonic() + LEFTOVER_SECONDS
+        while any(is_alive(entry) for entry in entries.values()) and time.monotonic() < deadline:
+            time.sleep(0.05)
         jsonfile.write(self.file, {})
         return sorted(found)
 
@@ -122,3 +126,10 @@ def _same(entry: dict[str, Any]) -> psutil.Process | None:
 def _kill_group(pid: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def describe(status: int | None) -> str:
+    """An exit status for people."""
+    if status is None:
+        return "never"
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

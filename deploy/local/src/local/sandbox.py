@@ -13,11 +13,10 @@ from local import http, jsonfile
 from local.errors import StackError
 from local.greenmail import GreenMail
 from local.home import Home
-from local.mails import first_mails, submit
+from local.mails import MAILBOX, first_mails, submit
 from local.ports import LOOPBACK
 from local.services import service_token
 
-MAILBOX = "help@sandbox.example"
 PASSWORD = "sandbox"  # noqa: S105 - a server on loopback that keeps nothing
 CUSTOMERS = ("anna.keller@lakeside.example", "bruno@northwind-bikes.example", "carla.conti@studio-conti.example")
 USERS = dict.fromkeys((MAILBOX, *CUSTOMERS), PASSWORD)

@@ -6,8 +6,7 @@ from typing import Any
 
 from local import jsonfile
 from local.home import Home
-from local.processes import is_alive
-from local.supervisor import describe
+from local.processes import describe, is_alive
 
 
 def read(home: Home) -> dict[str, Any]:

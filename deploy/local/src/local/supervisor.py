@@ -15,6 +15,7 @@ from local import jsonfile
 from local.child import Child, rotate
 from local.errors import StackError
 from local.home import Home
+from local.processes import describe
 from local.progress import Progress
 
 TICK_SECONDS = 0.1
@@ -118,10 +119,16 @@ class Supervisor:
             for watched in members:
                 watched.child.signal_stop()
             for watched in members:
-                watched.child.stop()
-                watched.state = "stopped"
+                self._stop_one(watched)
             self.publish()
         self._probes.shutdown(wait=False, cancel_futures=True)
+
+    def _stop_one(self, watched: Watched) -> None:
+        child, ran = watched.child, watched.child.process is not None
+        child.stop()
+        watched.state = "stopped"
+        if ran and child.last_exit not in child.clean_exits:
+            self.progress.say(f"{child.name} had to be killed, or ended badly ({describe(child.last_exit)}); see {child.log}")
 
     def publish(self) -> None:
         """Write the status file when something changed."""
@@ -160,10 +167,3 @@ class Supervisor:
         watched.state, watched.due = "restarting", now + watched.pause
         self.progress.say(f"{watched.child.name} ended ({describe(status)}); starting it again")
         watched.pause = min(watched.pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-def describe(status: int | None) -> str:
-    """An exit status for people."""
-    if status is None:
-        return "never"
-    return f"signal {-status}" if status < 0 else f"exit status {status}"

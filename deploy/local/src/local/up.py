@@ -12,6 +12,7 @@ from local import http, sandbox, services
 from local.child import HURRY, Child
 from local.errors import StackError
 from local.home import Home
+from local.mails import MAILBOX
 from local.processes import Registry
 from local.progress import Progress
 from local.services import SERVICES, Command, Service, Sources
@@ -115,7 +116,7 @@ class Installation:
         link = self._setup_link(url)
         self.progress.say(f"First sign-in, this link once: {link}" if link else "Sign in with your account.")
         if "smtp_port" in self.supervisor.facts:
-            self.progress.say(f'Play: mailconverter send --from you@customer.example --to {sandbox.MAILBOX} --subject "My first ticket"')
+            self.progress.say(f'Play: mailconverter send --from you@customer.example --to {MAILBOX} --subject "My first ticket"')
         self.progress.say("Ctrl-C stops everything; `mailconverter status` shows the parts.")
 
     def _setup_link(self, url: str) -> str | None:

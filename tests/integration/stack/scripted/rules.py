@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from scripted_service import main
+
+main("rules")
