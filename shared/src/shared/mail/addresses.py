@@ -16,6 +16,7 @@ _PARENTHESES: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"[^\s<>,;:()\"]{1,512}@[^\s<>,;:()\"]{1,512}")
 _MAX_PHRASE: Final = 4096
+_QUOTED_LOCAL: Final = re.compile(r'"[^"]{1,64}"@[^\s"]+')
 _WORD_START: Final = re.compile(r"\s*=\?")
 
 
@@ -24,6 +25,8 @@ class _Pending:
     phrase: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     angle: str | None = None
+    named: int = 0
+    """How much of the phrase came before the angle: what follows may be the next one's name."""
 
 
 def addresses(value: str) -> list[Address]:
@@ -56,8 +59,11 @@ def addresses(value: str) -> list[Address]:
 
 def _angle(pending: _Pending, piece: str, found: list[Address]) -> _Pending:
     if pending.angle is not None:  # `a <a@x> b <b@x>`: the comma is missing
+        following = _Pending(phrase=pending.phrase[pending.named :])
+        pending.phrase = pending.phrase[: pending.named]
         _finish(pending, found)
-        pending = _Pending()
+        pending = following
+    pending.named = len(pending.phrase)
     pending.angle = piece[1:-1] if piece.endswith(">") else piece[1:].partition(",")[0]
     return pending
 
@@ -104,8 +110,8 @@ def _finish(pending: _Pending, found: list[Address]) -> None:
     if not phrase and not comment.strip():
         return
     match = _ADDRESS.search(phrase) if not _WORD_START.match(phrase) else None
-    if '"' in phrase and "@" in phrase and " " not in phrase:
-        found.append(Address(name=_text(comment), address=_spec(phrase)))  # a quoted local part
+    if _QUOTED_LOCAL.fullmatch(phrase):
+        found.append(Address(name=_text(comment), address=_spec(phrase)))
     elif match:
         name = _name([phrase[: match.start()], " ", phrase[match.end() :]])
         found.append(Address(name=name or _text(comment), address=_spec(match[0])))

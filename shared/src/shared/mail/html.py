@@ -19,6 +19,7 @@ _ATTRIBUTE: Final = re.compile(r"([a-zA-Z-]{1,32})\s{0,8}=\s{0,8}(?:\"([^\"]{0,2
 _OPENING: Final = re.compile(r"<(?=[a-zA-Z/!?])")
 _HIDDEN: Final = re.compile(r"display\s{0,4}:\s{0,4}none", re.IGNORECASE)
 _BLANKS: Final = re.compile(r"[ \t\r\n\f\u200b\u200c\u034f\ufeff]+")
+_SCHEME: Final = re.compile(r"^(?:https?://|mailto:)")
 _SPACES: Final = re.compile(r" {2,}")
 _MANY_LINES: Final = re.compile(r"\n{3,}")
 _BLOCKS: Final = frozenset(
@@ -78,6 +79,8 @@ class _Page:
     line: list[str] = field(default_factory=list)
     quote: int = 0
     pre: int = 0
+    gap: int | None = None
+    """Quote depth of the blank line wanted before the next text."""
     size: int = 0
     """Characters in `out`: more than a text may have is not made."""
     link: tuple[str, int] | None = None
@@ -100,6 +103,10 @@ class _Page:
         self.line = []
         self.link = None
         text = text.rstrip() if self.pre else _SPACES.sub(" ", text).strip()
+        if text and self.gap is not None:
+            if self.out and self.out[-1].strip("> "):
+                self.out.append(("> " * self.gap).rstrip())
+            self.gap = None
         if text or self.out[-2:] != ["", ""]:  # a page of line breaks is no text
             self.out.append(("> " * self.quote + text).rstrip())
             self.size += len(self.out[-1]) + 1
@@ -112,8 +119,7 @@ class _Page:
 
     def paragraph(self) -> None:
         self.block()
-        if self.out and self.out[-1].strip("> "):
-            self.end_line()
+        self.gap = self.quote if self.gap is None else min(self.gap, self.quote)
 
 
 def html_to_text(html: str) -> str:
@@ -173,6 +179,7 @@ def _tag(page: _Page, closing: bool, name: str, attributes: str) -> None:
         page.block()
     if name == "blockquote":
         page.quote = max(0, page.quote - 1) if closing else min(_MAX_QUOTE, page.quote + 1)
+        page.gap = min(page.gap or 0, page.quote)
     elif name == "pre":
         page.pre = max(0, page.pre - 1) if closing else page.pre + 1
     elif name == "a":
@@ -213,7 +220,7 @@ def _link(page: _Page, closing: bool, attributes: str) -> None:
     target, start = page.link
     shown = "".join(page.line[start:]).strip()
     page.link = None
-    told = target.removeprefix("mailto:").removesuffix("/").casefold()
+    told = _SCHEME.sub("", target).removesuffix("/").casefold()
     if target.startswith(("http://", "https://", "mailto:")) and shown and told not in shown.casefold():
         page.line.append(f" <{target}>")
 

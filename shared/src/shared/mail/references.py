@@ -45,6 +45,7 @@ def date_of(value: str) -> datetime | None:
         fields = parsedate_tz(one_line(value[:200]))
         if fields is None:
             return None
+        datetime(*fields[:5], min(fields[5], 59), tzinfo=UTC)  # refuses the 99th of a month; a leap second is one (RFC 5322, 3.3)
         seconds = timegm((*fields[:6], 0, 1, 0)) - (fields[9] or 0)
         found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except (ValueError, OverflowError, TypeError, IndexError):
