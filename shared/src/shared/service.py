@@ -13,13 +13,11 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -57,17 +55,13 @@ class Service:
         self.tables = tables
         self.engine = make_engine(settings.database_url, application=f"{name}-{settings.instance or 'one'}")
         self.outbox = Outbox(self.engine, tables.outbox, Source(name, settings.namespace))
+        self.producer = make_producer(settings.kafka_bootstrap, f"{name}-{settings.instance or 'one'}")
         self.archive = Archive(settings.archive_url)
         self._needs_archive = archive
         self._broker = make_broker(settings, name)
         self._consumers: list[Consumer[Any]] = []
         self._loops: list[Loop] = []
         self._connected = asyncio.Event()
-
-    @cached_property
-    def producer(self) -> AIOKafkaProducer:
-        """Made at its first use, which must be within the running event loop: aiokafka binds it to that loop."""
-        return make_producer(self.settings.kafka_bootstrap, f"{self.name}-{self.settings.instance or 'one'}")
 
     def consume(self, consumer: Consumer[Any]) -> None:
         """Subscribe a consumer once Kafka is there."""

@@ -60,12 +60,12 @@ async def as_bytes(message: Any) -> Any:
 
 
 async def tolerant_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
-    """A header that is not UTF-8 must not skip the batch unseen: it is read with replacement, and the record judged by itself."""
+    """A header that is null or not UTF-8 must not skip the batch unseen: it is read with replacement, and the record judged by itself."""
     if isinstance(records, list | tuple):
         return await original(tuple(_readable(record) for record in records))
     return await original(_readable(records))
 
 
 def _readable(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[bytes, bytes]:
-    headers = tuple((name, value.decode("utf-8", "replace").encode()) for name, value in record.headers)
+    headers = tuple((name, (value or b"").decode("utf-8", "replace").encode()) for name, value in record.headers)
     return dataclasses.replace(record, headers=headers)

@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.messaging.envelope import Envelope, MalformedEventError, read_envelope
+from shared.messaging.errors import is_unavailable
 from shared.messaging.outbox import Outbox, Unit
 from shared.messaging.received import Record
 from shared.messaging.tables import MessagingTables
@@ -67,7 +68,7 @@ class DeadLetters:
     async def bury(self, record: Record, error: Exception, tries: int) -> None:
         """Keep the record with its error, in one transaction with its inbox row and what the failure hook emits."""
         envelope = _envelope(record)
-        reason = f"{type(error).__name__}: {error}".replace("\x00", "\ufffd")[:ERROR_CHARS]
+        reason = _reason(error)
         mail_id = _mail_id(record, envelope, self._topic)
         row = self._row(record, envelope, mail_id, reason, tries)
         async with self._outbox.transaction() as unit:
@@ -77,10 +78,23 @@ class DeadLetters:
             if first is None:
                 return
             await unit.conn.execute(insert(self._tables.dead_letters).values(row))
-            if self._on_failure is not None:
-                await self._on_failure(unit, Failed(record, envelope, mail_id, "failed", reason, tries))
+            await self._report(unit, Failed(record, envelope, mail_id, "failed", reason, tries))
         DEAD_LETTERS.inc()
         log.error("dead letter", consumer=self.consumer, id=row["id"], mail_id=mail_id, reason=reason[:300], tries=tries)
+
+    async def _report(self, unit: Unit, failed: Failed) -> None:
+        """Run the failure hook. What stops it must not stop the dead letter, or one bad event would block its partition for good."""
+        if self._on_failure is None:
+            return
+        emitted = len(unit.rows)
+        try:
+            async with unit.conn.begin_nested():
+                await self._on_failure(unit, failed)
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            del unit.rows[emitted:]
+            log.exception("failure hook failed: the mail keeps its old outcome", consumer=self.consumer, mail_id=failed.mail_id)
 
     async def retry(self, letter_id: str) -> None:
         """Run the handler again. Raises DeadLetterNotFoundError, or what the handler raises: the letter then waits on with it."""
@@ -120,7 +134,7 @@ class DeadLetters:
 
     async def _note(self, letter_id: str, error: Exception) -> None:
         letters = self._tables.dead_letters
-        values = {"error": f"{type(error).__name__}: {error}"[:ERROR_CHARS], "tries": letters.c.tries + 1, "updated_at": func.now()}
+        values = {"error": _reason(error), "tries": letters.c.tries + 1, "updated_at": func.now()}
         async with self._outbox.transaction() as unit:
             await unit.conn.execute(update(letters).where(letters.c.id == letter_id).values(values))
 
@@ -132,7 +146,7 @@ class DeadLetters:
             "partition": record.partition,
             "offset": record.offset,
             "key": record.key,
-            "headers": {name: value.replace("\x00", "\ufffd") for name, value in record.headers.items()},  # jsonb takes no NUL
+            "headers": {_storable(name): _storable(value) for name, value in record.headers.items()},
             "value": record.value,
             "event_id": envelope.id if envelope else None,
             "mail_id": mail_id,
@@ -150,6 +164,15 @@ def service_version(service: str) -> str:
         return "unknown"
 
 
+def _reason(error: Exception) -> str:
+    return _storable(f"{type(error).__name__}: {error}")[:ERROR_CHARS]
+
+
+def _storable(text: str) -> str:
+    """Postgres takes neither NUL nor lone surrogates, which an error may quote from a mail."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def _record(row: Row[Any]) -> Record:
     return Record(row.topic, row.partition, row.offset, row.key, row.headers, row.value)
 
@@ -162,7 +185,5 @@ def _envelope(record: Record) -> Envelope | None:
 
 
 def _mail_id(record: Record, envelope: Envelope | None, topic: Topic) -> str | None:
-    if topic is MAIL_RAW:
-        return envelope.id if envelope else None
-    mail_id = record.headers.get("ce_mailid", "")
+    mail_id = (envelope.id if envelope else "") if topic is MAIL_RAW else record.headers.get("ce_mailid", "")
     return mail_id if 0 < len(mail_id) <= MAIL_ID_CHARS and "\x00" not in mail_id else None

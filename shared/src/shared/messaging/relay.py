@@ -14,14 +14,13 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from aiokafka import AIOKafkaProducer
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.messaging.errors import UnavailableError, is_unavailable
 from shared.messaging.outbox import WAKE_CHANNEL
-from shared.messaging.producer import Message, send_all
+from shared.messaging.producer import HeldBackError, Message, Producer, Result
 from shared.messaging.tables import MessagingTables
 from shared.observability import OUTBOX_PARKED, OUTBOX_SENT, OUTBOX_WAITING, RETRIES, get_logger
 
@@ -59,7 +58,7 @@ _UNSENT = text(
 class Relay:
     """Run `run()` as a task while the service lives; cancel it to stop."""
 
-    def __init__(self, engine: AsyncEngine, tables: MessagingTables, producer: AIOKafkaProducer, holder: str) -> None:
+    def __init__(self, engine: AsyncEngine, tables: MessagingTables, producer: Producer, holder: str) -> None:
         self._engine = engine
         self._tables = tables
         self._producer = producer
@@ -106,22 +105,28 @@ class Relay:
         return len(rows)
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> None:
-        results = await send_all(self._producer, [Message(row.topic, row.key, row.headers, row.value) for row in rows])
-        refused = {row.id: error for row, error in zip(rows, results, strict=True) if error is not None}
+        """Send the rows and mark what became of each. Raises UnavailableError where some were not acknowledged; they stay unsent."""
+        results = await self._producer.send([Message(row.topic, row.key, row.headers, row.value) for row in rows])
+        answers = list(zip(rows, results, strict=True))
         async with self._engine.begin() as conn:
             if not await self._take_lease(conn):
                 raise UnavailableError("the relay's lease went to another replica; it will send the rows again")
-            await self._mark(conn, [row.id for row in rows if row.id not in refused], refused)
-        for row in rows:
-            if row.id not in refused:
+            await self._mark(conn, answers)
+        for row, result in answers:
+            if result is None:
                 OUTBOX_SENT.labels(row.topic).inc()
+        for result in results:
+            if isinstance(result, UnavailableError) and not isinstance(result, HeldBackError):
+                raise result
 
-    async def _mark(self, conn: AsyncConnection, sent: list[int], refused: dict[int, Exception]) -> None:
+    async def _mark(self, conn: AsyncConnection, answers: Sequence[tuple[Row[Any], Result]]) -> None:
         outbox = self._tables.outbox
+        sent = [row.id for row, result in answers if result is None]
         await conn.execute(update(outbox).where(outbox.c.id.in_(sent)).values(sent_at=func.now()))
-        for row_id, error in refused.items():
-            log.error("outbox row parked: Kafka refuses it for good", row=row_id, error=str(error))
-            await conn.execute(update(outbox).where(outbox.c.id == row_id).values(parked_at=func.now(), error=str(error)))
+        for row, error in answers:
+            if error is not None and not isinstance(error, UnavailableError):
+                log.error("outbox row parked: Kafka refuses it for good", row=row.id, error=repr(error))
+                await conn.execute(update(outbox).where(outbox.c.id == row.id).values(parked_at=func.now(), error=repr(error)))
 
     async def _take_lease(self, conn: AsyncConnection) -> bool:
         """Take or renew the lease; locks its row until the transaction ends."""
