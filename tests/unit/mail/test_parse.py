@@ -140,8 +140,8 @@ def test_a_long_attachment_name_keeps_its_suffix_within_255_bytes() -> None:
 
 PARTS = (
     b"From: a@example.com\nContent-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n\nfirst\n--b\n"
-    b"Content-Type: text/plain; name=x.txt\nContent-Disposition: inline; filename=x.txt\n\nattached\"
-    b"n--b\nContent-Type: text/html\n\n<p>second</p>\n"
+    b"Content-Type: text/plain; name=x.txt\nContent-Disposition: inline; filename=x.txt\n\nattached\n--b\n"
+    b"Content-Type: text/html\n\n<p>second</p>\n"
 )
 
 
