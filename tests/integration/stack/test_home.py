@@ -97,7 +97,7 @@ def test_a_changed_jar_is_caught_before_it_runs(tmp_path: Path, monkeypatch: pyt
     changed.write_bytes(data)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nobody there: the good one cannot be downloaded either
     told = io.StringIO()
-    with pytest.raises(StackError, match="^greenmail cannot be downloaded .*: check network and proxy settings"):
+    with pytest.raises(StackError, match=r"^greenmail cannot be downloaded .*: check network and proxy settings"):
         jars.class_path("greenmail", Progress(told))
     assert not changed.exists()
     assert f"{changed.name} in the cache is not what the lock says" in told.getvalue()
@@ -106,7 +106,7 @@ def test_a_changed_jar_is_caught_before_it_runs(tmp_path: Path, monkeypatch: pyt
 def test_a_cache_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MAILCONVERTER_CACHE", str(tmp_path / "file"))
-    with pytest.raises(StackError, match="^the download cache .* cannot be written .*MAILCONVERTER_CACHE=/a/folder$"):
+    with pytest.raises(StackError, match=r"^the download cache .* cannot be written .*MAILCONVERTER_CACHE=/a/folder$"):
         jars.class_path("greenmail")
 
 
