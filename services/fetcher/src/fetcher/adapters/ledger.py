@@ -1,0 +1,218 @@
+"""The ledger: one line per UID ever seen, and the outbox of `mail.raw`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, false, func, or_, select, text, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fetcher.adapters.tables import FOLDERS, LEDGER
+from fetcher.domain.mails import Box
+from shared.clock import utc_now
+from shared.events import MailOutcome
+
+Line = Row[Any]
+NO_OUTCOME = {
+    "outcome_type": None,
+    "outcome_run": None,
+    "outcome_revision": None,
+    "outcome_ticket_id": None,
+    "outcome_rule_id": None,
+    "outcome_rule_name": None,
+    "outcome_reason": None,
+    "outcome_at": None,
+}
+_DEFAULTS: dict[str, Any] = NO_OUTCOME | {
+    "message_id": None,
+    "sender": "",
+    "recipients": [],
+    "subject": "",
+    "received_at": None,
+    "size": None,
+    "sha256": None,
+    "archive_key": None,
+    "conversation": None,
+    "address": "",
+    "pec": False,
+    "traceparent": None,
+    "duplicate_of": None,
+    "fetch_failures": 0,
+    "flag_wanted": False,
+}
+_PLACE = ("scanner_id", "generation", "folder", "uid_validity", "uid")
+MAX_PENDING_FLAGS = 1_000
+
+
+def _in(box: Box) -> Any:
+    return and_(
+        LEDGER.c.scanner_id == box.scanner_id,
+        LEDGER.c.generation == box.generation,
+        LEDGER.c.folder == box.folder,
+        LEDGER.c.uid_validity == box.uid_validity,
+    )
+
+
+async def window(conn: AsyncConnection, box: Box, low: int) -> dict[int, Line]:
+    """Lines of the UIDs above `low`, and those begun below it: uid → (state, outcome, reason, failures, archive key)."""
+    wanted: tuple[Any, ...] = (LEDGER.c.uid, LEDGER.c.state, LEDGER.c.outcome_type, LEDGER.c.outcome_reason, LEDGER.c.fetch_failures)
+    found = select(*wanted).where(_in(box), or_(LEDGER.c.uid > low, LEDGER.c.state == "seen"))
+    return {row.uid: row for row in (await conn.execute(found)).all()}
+
+
+async def begun(conn: AsyncConnection, scanner_id: str, limit: int) -> Sequence[Line]:
+    """Lines of the scanner that were archived, perhaps, but not known to be published; oldest first."""
+    waiting = select(LEDGER).where(LEDGER.c.scanner_id == scanner_id, LEDGER.c.state == "seen", LEDGER.c.archive_key.is_not(None))
+    return (await conn.execute(waiting.order_by(LEDGER.c.number).limit(limit))).all()
+
+
+async def lost_places(conn: AsyncConnection, scanner_id: str, generation: int, folders: Mapping[str, int]) -> list[str]:
+    """Ids of lines `seen` without bytes, in a folder or a life of it that is read no more. `folders`: name → UIDVALIDITY."""
+    alive = [and_(LEDGER.c.generation == generation, LEDGER.c.folder == name, LEDGER.c.uid_validity == v) for name, v in folders.items()]
+    lost = select(LEDGER.c.id).where(LEDGER.c.scanner_id == scanner_id, LEDGER.c.state == "seen", ~or_(false(), *alive))
+    return [row.id for row in await conn.execute(lost)]
+
+
+async def known_mails(conn: AsyncConnection, scanner_id: str, lines: Sequence[Mapping[str, Any]]) -> dict[tuple[str | None, int, str], str]:
+    """First lines of the scanner with the same bytes, by (Message-ID, size, SHA-256), leaving out the lines themselves."""
+    digests = [line["sha256"] for line in lines if line.get("sha256")]
+    if not digests:
+        return {}
+    same = select(LEDGER.c.id, LEDGER.c.message_id, LEDGER.c.size, LEDGER.c.sha256).where(
+        LEDGER.c.scanner_id == scanner_id,
+        LEDGER.c.sha256.in_(digests),
+        LEDGER.c.duplicate_of.is_(None),
+        LEDGER.c.id.not_in([line["id"] for line in lines]),
+    )
+    rows = (await conn.execute(same.order_by(LEDGER.c.number.desc()))).all()
+    return {(row.message_id, row.size, row.sha256): row.id for row in rows}  # the first one is written last, and stays
+
+
+async def record(conn: AsyncConnection, lines: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Write the lines; one that is there already is written again only while it is `seen` or `skipped`. Returns those still `seen`."""
+    if not lines:
+        return []
+    now = utc_now()
+    rows = [_DEFAULTS | dict(line) | {"outcome_at": now if line.get("outcome_type") else None} for line in lines]
+    statement = insert(LEDGER).values(rows)
+    fresh = {name: statement.excluded[name] for name in (*_DEFAULTS, "state") if name != "traceparent"}
+    statement = statement.on_conflict_do_update(
+        index_elements=[LEDGER.c.id],
+        set_=fresh | {"traceparent": func.coalesce(LEDGER.c.traceparent, statement.excluded.traceparent)},
+        where=or_(LEDGER.c.state == "seen", LEDGER.c.outcome_type == "skipped"),
+    )
+    await conn.execute(statement)
+    ids = [line["id"] for line in lines]
+    found = select(LEDGER).where(LEDGER.c.id.in_(ids), LEDGER.c.state == "seen").order_by(LEDGER.c.uid)
+    return list((await conn.execute(found)).all())
+
+
+async def published(conn: AsyncConnection, ids: Iterable[str]) -> None:
+    """Kafka acknowledged them. An outcome may have come already, faster than this."""
+    done = update(LEDGER).where(LEDGER.c.id.in_(list(ids)), LEDGER.c.state == "seen")
+    await conn.execute(done.values(state="published", published_at=func.now(), fetch_failures=0, outcome_reason=None))
+
+
+async def finish(conn: AsyncConnection, ids: Iterable[str], outcome: str, reason: str) -> None:
+    """Our own outcome for lines that have none: revision 0, so that any later one holds."""
+    values = {"state": "done", "outcome_type": outcome, "outcome_reason": reason, "outcome_revision": 0, "outcome_at": func.now()}
+    statement = update(LEDGER).where(LEDGER.c.id.in_(list(ids)), LEDGER.c.outcome_type.is_(None))
+    await conn.execute(statement.values(values | {"outcome_run": 1}))
+
+
+async def advance(conn: AsyncConnection, box: Box, uid: int) -> None:
+    """Move the folder's cursor forward, never back."""
+    place = and_(FOLDERS.c.scanner_id == box.scanner_id, FOLDERS.c.generation == box.generation, FOLDERS.c.name == box.folder)
+    statement = update(FOLDERS).where(place, FOLDERS.c.uid_validity == box.uid_validity)
+    await conn.execute(statement.values(cursor=func.greatest(FOLDERS.c.cursor, uid)))
+
+
+async def unflagged(conn: AsyncConnection, box: Box) -> list[int]:
+    """UIDs of handled mails whose flag is not set yet."""
+    found = select(LEDGER.c.uid).where(_in(box), LEDGER.c.flag_wanted, LEDGER.c.state != "seen")
+    return [row.uid for row in await conn.execute(found.order_by(LEDGER.c.uid).limit(MAX_PENDING_FLAGS))]
+
+
+async def flagged(conn: AsyncConnection, box: Box, uids: Sequence[int]) -> None:
+    """The server took the flags."""
+    await conn.execute(update(LEDGER).where(_in(box), LEDGER.c.uid.in_(uids)).values(flag_wanted=False))
+
+
+async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -> int:
+    """Write each outcome where it is newer than what the line has: the greater (run, revision) holds. Returns how many were."""
+    rows = [
+        {
+            "id": one.mail_id,
+            "type": one.type.value,
+            "run": one.run,
+            "revision": one.revision,
+            "ticket": one.ticket_id,
+            "rule": one.rule_id,
+            "rule_name": one.rule_name,
+            "reason": one.reason,
+            "at": one.at,
+        }
+        for one in outcomes
+    ]
+    if not rows:
+        return 0
+    columns = {name: [row[name] for row in sorted(rows, key=lambda row: str(row["id"]))] for name in rows[0]}
+    return (await conn.execute(_PUT_OUTCOMES, columns)).rowcount
+
+
+_PUT_OUTCOMES = text(
+    """
+    update ledger l set state = 'done', outcome_type = o.type, outcome_run = o.run,
+        outcome_revision = o.revision,
+        outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name, outcome_reason = o.reason, outcome_at = o.at
+    from unnest(cast(:id as text[]), cast(:type as text[]), cast(:run as int[]),
+        cast(:revision as int[]), cast(:ticket as bigint[]),
+        cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:at as timestamptz[]))
+        as o(id, type, run, revision, ticket, rule, rule_name, reason, at)
+    where l.id = o.id and l.duplicate_of is null
+      and (l.outcome_type is null or (l.outcome_run, l.outcome_revision) < (o.run, o.revision))
+    """
+)
+
+
+async def overdue(conn: AsyncConnection, seconds: float, limit: int) -> Sequence[Line]:
+    """Published lines without outcome for longer than `seconds`; locked until the transaction ends."""
+    late = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    found = select(LEDGER).where(LEDGER.c.state == "published", LEDGER.c.outcome_type.is_(None), LEDGER.c.published_at < late)
+    return (await conn.execute(found.order_by(LEDGER.c.published_at).limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def sent_again(conn: AsyncConnection, ids: Sequence[str], *, by_sweep: bool) -> None:
+    """Note that the lines were published once more; an outcome they had is taken back."""
+    values: dict[str, Any] = {"resend": LEDGER.c.resend + 1, "published_at": func.now(), "state": "published"}
+    values |= {"sweeps": LEDGER.c.sweeps + 1} if by_sweep else {**NO_OUTCOME, "sweeps": 0}
+    await conn.execute(update(LEDGER).where(LEDGER.c.id.in_(ids)).values(values))
+
+
+async def begin_again(conn: AsyncConnection, mail_id: str) -> None:
+    """Forget that the mail could not be fetched: the next scan tries anew."""
+    values = NO_OUTCOME | {"state": "seen", "fetch_failures": 0}
+    await conn.execute(update(LEDGER).where(LEDGER.c.id == mail_id).values(values))
+
+
+async def summary(conn: AsyncConnection, scanner_id: str | None) -> Sequence[Row[Any]]:
+    """Counts by scanner, state and outcome."""
+    columns = (LEDGER.c.scanner_id, LEDGER.c.state, LEDGER.c.outcome_type)
+    wanted = true() if scanner_id is None else LEDGER.c.scanner_id == scanner_id
+    return (await conn.execute(select(*columns, func.count().label("mails")).where(wanted).group_by(*columns).order_by(*columns))).all()
+
+
+async def line(conn: AsyncConnection, mail_id: str, *, lock: bool = False) -> Line | None:
+    """One line by its id."""
+    found = select(LEDGER).where(LEDGER.c.id == mail_id)
+    return (await conn.execute(found.with_for_update() if lock else found)).first()
+
+
+async def page(conn: AsyncConnection, conditions: Iterable[Any], before: int | None, limit: int) -> Sequence[Line]:
+    """Lines newest first, below the number `before`."""
+    found = select(LEDGER).where(*conditions)
+    if before is not None:
+        found = found.where(LEDGER.c.number < before)
+    return (await conn.execute(found.order_by(LEDGER.c.number.desc()).limit(limit))).all()

@@ -1,0 +1,214 @@
+"""`/scanners` and `/jobs`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fetcher.adapters import scanners
+from fetcher.adapters.imap import Connection
+from fetcher.adapters.imap_errors import IMAP_ERRORS, explain
+from fetcher.check import check
+from fetcher.mailbox import Mailbox
+from fetcher.scan import Scanning, password_place
+from fetcher.views import FIELDS, checked, invalid, job_view, scanner_view, settings_event
+from shared.api import Folder, FolderList, FolderSelection, Job, Page, Scanner, ScannerIn, ScannerPatch, TestResult
+from shared.events import derived_id
+from shared.http import (
+    Actor,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    ProblemError,
+    check_if_match,
+    decode_cursor,
+    not_found,
+    page,
+    with_etag,
+)
+from shared.messaging.outbox import Outbox, Unit
+from shared.observability import get_logger
+from shared.secrets import KeyRing, SecretUnreadableError
+from shared.topics import SCANNERS
+
+log = get_logger("api")
+NULLABLE = {"spam_folder", "sender_id"}
+MAILBOX_FIELDS = ("server", "username")
+"""Another server or user is another mailbox: its UIDs mean other mails."""
+
+
+class ScannerApi:
+    """Reads and changes scanners; every change leaves as an event, in the same transaction."""
+
+    def __init__(self, outbox: Outbox, keys: KeyRing, scanning: Scanning, pool: ThreadPoolExecutor) -> None:
+        self._outbox = outbox
+        self._keys = keys
+        self._scanning = scanning
+        self._pool = pool
+
+    def router(self) -> APIRouter:
+        """All paths, as the public API has them."""
+        router = APIRouter()
+        router.get("/scanners")(self.list_all)
+        router.post("/scanners", status_code=201)(self.create)
+        router.get("/scanners/{scanner_id}")(self.read)
+        router.patch("/scanners/{scanner_id}")(self.change)
+        router.delete("/scanners/{scanner_id}", status_code=204)(self.remove)
+        router.post("/scanners/{scanner_id}/test")(self.test)
+        router.post("/scanners/{scanner_id}/scan", status_code=202)(self.scan)
+        router.get("/scanners/{scanner_id}/folders")(self.folders)
+        router.put("/scanners/{scanner_id}/folders")(self.select_folders)
+        router.get("/jobs/{job_id}")(self.job)
+        return router
+
+    async def list_all(self, limit: Limit = 50, cursor: Cursor = None) -> Page[Scanner]:
+        """By name."""
+        after = decode_cursor(cursor, 2)
+        async with self._outbox.engine.connect() as conn:
+            rows = await scanners.page(conn, (str(after[0]), str(after[1])) if after else None, limit + 1)
+        return page([scanner_view(row) for row in rows], limit, lambda item: (item.name, item.id))
+
+    async def create(self, body: ScannerIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Scanner:
+        """With INBOX selected; its first scan begins at once. Settings are not tried: see `test`."""
+        scanner_id = derived_id("idempotency", actor, key) if key else str(uuid4())
+        values = checked(body.model_dump(mode="json", exclude={"password"}))
+        async with self._outbox.transaction() as unit:
+            sealed = self._seal(scanner_id, body.password)
+            if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}):
+                self._announce(unit, await _found(unit.conn, scanner_id))
+                log.info("scanner created", scanner=scanner_id, actor=actor)
+            row = await _found(unit.conn, scanner_id)
+        response.headers["Location"] = f"/api/v1/scanners/{scanner_id}"
+        with_etag(response, row.version)
+        return scanner_view(row)
+
+    async def read(self, scanner_id: str, response: Response) -> Scanner:
+        async with self._outbox.engine.connect() as conn:
+            row = await _found(conn, scanner_id)
+        with_etag(response, row.version)
+        return scanner_view(row)
+
+    async def change(self, scanner_id: str, body: ScannerPatch, response: Response, actor: Actor, if_match: IfMatch = None) -> Scanner:
+        """The fields given; the next scan begins at once, with them."""
+        given = {
+            name: value for name, value in body.model_dump(mode="json", exclude_unset=True).items() if value is not None or name in NULLABLE
+        }
+        password = given.pop("password", None)
+        async with self._outbox.transaction() as unit:
+            row = await _found(unit.conn, scanner_id, lock=True)
+            check_if_match(if_match, row.version)
+            values = checked({name: getattr(row, name) for name in FIELDS} | given)
+            if password is not None:
+                values["password"] = self._seal(scanner_id, password)
+            row = await scanners.change(unit.conn, row, values, new_mailbox=_is_new_mailbox(row, values))
+            self._announce(unit, row)
+        log.info("scanner changed", scanner=scanner_id, actor=actor, fields=sorted(given))
+        with_etag(response, row.version)
+        return scanner_view(row)
+
+    async def remove(self, scanner_id: str, actor: Actor, if_match: IfMatch = None) -> None:
+        """Its mails stay in the ledger and in the archive."""
+        async with self._outbox.transaction() as unit:
+            row = await _found(unit.conn, scanner_id, lock=True)
+            check_if_match(if_match, row.version)
+            await scanners.remove(unit.conn, scanner_id)
+            unit.emit_tombstone(SCANNERS, key=scanner_id, event_id=derived_id(scanner_id, "deleted"))
+        log.info("scanner deleted", scanner=scanner_id, actor=actor)
+
+    async def test(self, scanner_id: str) -> TestResult:
+        """Tries the stored settings, step by step."""
+        async with self._outbox.engine.connect() as conn:
+            row = await _found(conn, scanner_id)
+            selected = await scanners.selected_folders(conn, row)
+        try:
+            account = self._scanning.account(row)
+        except SecretUnreadableError as error:
+            return TestResult(ok=False, message=str(error))
+        return await check(account, list(selected), self._pool)
+
+    async def scan(self, scanner_id: str, response: Response, actor: Actor, key: IdempotencyKey = None) -> Job:
+        """Scan now, whichever fetcher holds the mailbox."""
+        job_id = f"fetcher-{derived_id('idempotency', actor, key) if key else uuid4()}"
+        async with self._outbox.engine.begin() as conn:
+            row = await _found(conn, scanner_id)
+            if not row.enabled:
+                raise ProblemError(409, "The scanner is switched off", "Switch it on first, then scan.")
+            await scanners.add_job(conn, job_id, scanner_id)
+            found = await scanners.job(conn, job_id)
+        response.headers["Location"] = f"/api/v1/jobs/{job_id}"
+        return job_view(found) if found is not None else Job(id=job_id, state="queued")
+
+    async def job(self, job_id: str) -> Job:
+        async with self._outbox.engine.connect() as conn:
+            row = await scanners.job(conn, job_id)
+        if row is None:
+            raise not_found("job", job_id)
+        return job_view(row)
+
+    async def folders(self, scanner_id: str) -> FolderList:
+        """As the server lists them now; a selected folder the server does not list is shown as not selectable."""
+        async with self._outbox.engine.connect() as conn:
+            row = await _found(conn, scanner_id)
+            selected = await scanners.selected_folders(conn, row)
+        listed = await self._list_folders(row)
+        names = {one.name for one in listed}
+        missing = [Folder(name=name, selectable=False, selected=True) for name in selected if name not in names]
+        return FolderList(items=[*(one.model_copy(update={"selected": one.name in selected}) for one in listed), *missing])
+
+    async def _list_folders(self, row: Row[Any]) -> list[Folder]:
+        mailbox: Mailbox | None = None
+        try:
+            mailbox = Mailbox(self._scanning.account(row), self._pool)
+            await mailbox.ensure_open()
+            found = await mailbox.call(Connection.folders)
+        except SecretUnreadableError as error:
+            raise ProblemError(502, "The folders cannot be listed", str(error)) from error
+        except IMAP_ERRORS as error:
+            raise ProblemError(502, "The folders cannot be listed", explain(error, row.server, row.port)) from error
+        finally:
+            if mailbox is not None:
+                await mailbox.close()
+        return [Folder(name=one.name, delimiter=one.delimiter, special_use=one.special_use, selectable=one.selectable) for one in found]
+
+    async def select_folders(self, scanner_id: str, body: FolderSelection, response: Response, if_match: IfMatch = None) -> FolderList:
+        """Exactly these are read. They are not asked of the server: one that is missing shows in the scanner's state."""
+        names = [name.replace("\x00", "") for name in body.selected]
+        if any(ord(char) < 32 for name in names for char in name):
+            raise invalid([("selected", "a folder's name must not hold control characters")])
+        async with self._outbox.transaction() as unit:
+            row = await _found(unit.conn, scanner_id, lock=True)
+            check_if_match(if_match, row.version)
+            await scanners.select_folders(unit.conn, row, names)
+            row = await scanners.change(unit.conn, row, {}, new_mailbox=False)
+            self._announce(unit, row)
+        with_etag(response, row.version)
+        return FolderList(items=[Folder(name=name, selected=True) for name in dict.fromkeys(names)])
+
+    def _seal(self, scanner_id: str, password: str) -> str:
+        if any(ord(char) < 32 for char in password):
+            raise invalid([("password", "must not hold control characters")])
+        return self._keys.encrypt(password, password_place(scanner_id)) if password else ""
+
+    @staticmethod
+    def _announce(unit: Unit, row: Row[Any]) -> None:
+        unit.emit(SCANNERS, event_id=derived_id(row.id, row.version, "scanner"), key=row.id, body=settings_event(row))
+
+
+async def _found(conn: AsyncConnection, scanner_id: str, *, lock: bool = False) -> Row[Any]:
+    row = await scanners.get(conn, scanner_id, lock=lock)
+    if row is None:
+        raise not_found("scanner", scanner_id)
+    return row
+
+
+def _is_new_mailbox(row: Row[Any], values: dict[str, Any]) -> bool:
+    shared = "SHARED_MAILBOX"
+    return any(getattr(row, name) != values[name] for name in MAILBOX_FIELDS) or row.parameters.get(shared) != values["parameters"].get(
+        shared
+    )

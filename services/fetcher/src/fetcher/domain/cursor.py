@@ -1,0 +1,91 @@
+"""Where reading goes on in a folder: (UIDVALIDITY, UID), never a date, and only a hint.
+
+The ledger decides what was handled; the cursor keeps a scan from listing the whole folder each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from fetcher.domain.mails import Listed, Treatment
+
+WINDOW = 1_000
+"""A scan looks this many UIDs back: servers have been seen to show a lower UID later than a higher one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """What the database keeps of a folder. `uid_validity` is None before its first scan."""
+
+    uid_validity: int | None = None
+    cursor: int = 0
+    start_uid: int = 0
+    """Mails up to here were there before the scanner's start and get no line."""
+    start_at: datetime | None = None
+    """Mails older than this are not meant to be read; asked of UIDs up to `checked_uid` only, as a mail moved in later may be old."""
+    checked_uid: int = 0
+
+    def low(self) -> int:
+        """The scan asks for UIDs above this."""
+        return max(self.start_uid, self.cursor - WINDOW)
+
+
+def start_moment(start_from: str, now: datetime) -> datetime | None:
+    """The moment `P7D` means; None for `now` and `everything`, which are no moments."""
+    days = re.fullmatch(r"P(\d{1,4})D", start_from)
+    return now - timedelta(days=int(days[1])) if days else None
+
+
+def first_state(start_from: str, uid_validity: int, last_uid: int, newest: datetime | None, now: datetime) -> FolderState:
+    """State of a folder met for the first time. `newest` is the INTERNALDATE of its last mail."""
+    state = FolderState(uid_validity=uid_validity)
+    if start_from == "now":
+        return replace(state, cursor=last_uid, start_uid=last_uid, start_at=newest)
+    if (moment := start_moment(start_from, now)) is not None:
+        return replace(state, start_at=moment, checked_uid=last_uid)
+    return state
+
+
+def renumbered(state: FolderState, uid_validity: int, last_uid: int) -> FolderState:
+    """The server gave all mails new UIDs: read the folder again. What is older than the start stays unread."""
+    return FolderState(uid_validity=uid_validity, start_at=state.start_at, checked_uid=last_uid if state.start_at else 0)
+
+
+def treat(state: FolderState, listed: Listed, unread: frozenset[int] | None, max_bytes: int) -> Listed:
+    """Decide what a UID without line gets. `unread`: the unread UIDs where only those are wanted."""
+    if state.start_at is not None and listed.uid <= state.checked_uid and _before(listed.received_at, state):
+        return replace(listed, treatment=Treatment.BEFORE_START)
+    if unread is not None and listed.uid not in unread:
+        return replace(listed, treatment=Treatment.ALREADY_READ)
+    if listed.size > max_bytes:
+        return replace(listed, treatment=Treatment.TOO_LARGE)
+    return listed
+
+
+def _before(received_at: datetime, state: FolderState) -> bool:
+    return state.start_at is not None and received_at < state.start_at
+
+
+def batches(listed: Iterable[Listed], count: int, size: int) -> Iterator[list[Listed]]:
+    """Groups in the given order, bounded by number and bytes; a mail above `size` comes alone."""
+    group: list[Listed] = []
+    total = 0
+    for one in listed:
+        weight = one.size if one.treatment.whole else 0
+        if group and (len(group) >= count or total + weight > size):
+            yield group
+            group, total = [], 0
+        group.append(one)
+        total += weight
+    if group:
+        yield group
+
+
+def taken_up_again(skipped: Mapping[int, str | None], unread: frozenset[int] | None) -> list[int]:
+    """UIDs skipped because they were read, found unread now. `skipped`: uid → reason."""
+    if unread is None:
+        return []
+    return sorted(uid for uid, reason in skipped.items() if uid in unread and reason == Treatment.ALREADY_READ.value)

@@ -1,0 +1,249 @@
+"""The first stop of a mail: a folder's new UIDs, batch by batch.
+
+Per batch, in this order: ledger line `seen` → archive → publish → line `published` and cursor → flag. The ledger is the outbox of
+`mail.raw`: a crash between any two steps leaves lines `seen`, which the next scan takes up under the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from obstore.exceptions import BaseError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from fetcher.adapters import ledger
+from fetcher.adapters.imap import Opened
+from fetcher.adapters.leases import Lease
+from fetcher.domain import lines
+from fetcher.domain.cursor import FolderState, batches, taken_up_again, treat
+from fetcher.domain.lines import Origin
+from fetcher.domain.mails import Box, Fetched
+from fetcher.fetch import Batch, fetch
+from fetcher.mailbox import Mailbox
+from fetcher.publish import Item, Publisher
+from shared.archive import Archive, BlobNotFoundError, mail_key
+from shared.clock import utc_now
+from shared.events import OutcomeType
+from shared.messaging.envelope import new_traceparent
+from shared.messaging.errors import UnavailableError
+from shared.observability import FETCH_DELAY, MAILS_FETCHED, get_logger
+
+log = get_logger("poll")
+
+LISTED_AT_ONCE = 500
+BEGUN_AT_ONCE = 20
+"""Mails begun before a crash are taken from the archive so many at a time: each may be as large as a mail can be."""
+Progress = Callable[[int, int], Awaitable[None]]
+"""Called with (mails read now, mails found now)."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every scan of this process works with."""
+
+    engine: AsyncEngine
+    archive: Archive
+    publisher: Publisher
+    batch_mails: int
+    batch_bytes: int
+
+
+class FolderScan:
+    """One folder of one scan. Its steps are methods in their order; a lost lease ends it before the next publication or flag."""
+
+    def __init__(self, tools: Tools, mailbox: Mailbox, lease: Lease, box: Box, origin: Origin, progress: Progress) -> None:
+        self._tools = tools
+        self._mailbox = mailbox
+        self._lease = lease
+        self._box = box
+        self._origin = origin
+        self._progress = progress
+
+    async def run(self, state: FolderState, opened: Opened, *, unread_only: bool) -> int:
+        """Read what is new; returns how many mails were published."""
+        low = state.low()
+        uids = await self._mailbox.call(lambda c: c.search(low, opened.exists))
+        unread = frozenset(await self._mailbox.call(lambda c: c.search(low, opened.exists, unread=True))) if unread_only else None
+        async with self._tools.engine.connect() as conn:
+            known = await ledger.window(conn, self._box, low)
+        todo = self._todo(uids, known, unread)
+        read = await self._read(todo, known, state, unread) if todo else 0
+        await self.flag_missed()
+        return read
+
+    @staticmethod
+    def _todo(uids: Sequence[int], known: Mapping[int, ledger.Line], unread: frozenset[int] | None) -> list[int]:
+        """UIDs without line, those whose line was begun, and those skipped as read that are unread now."""
+        begun = [uid for uid, row in known.items() if row.state == "seen"]
+        skipped = {uid: row.outcome_reason for uid, row in known.items() if row.outcome_type == OutcomeType.SKIPPED}
+        return sorted({*(uid for uid in uids if uid not in known), *begun, *taken_up_again(skipped, unread)})
+
+    async def _read(self, todo: Sequence[int], known: Mapping[int, ledger.Line], state: FolderState, unread: frozenset[int] | None) -> int:
+        read, handled = 0, 0
+        failures = {uid: row.fetch_failures for uid, row in known.items()}
+        async with aclosing(_one_ahead(self._fetched(todo, state, unread))) as fetched:
+            async for batch in fetched:
+                read += await self.take(batch, failures)
+                handled += batch.uids
+                await self._progress(read, len(todo) - handled + read)
+        return read
+
+    async def _fetched(self, todo: Sequence[int], state: FolderState, unread: frozenset[int] | None) -> AsyncIterator[Batch]:
+        """Batches with their bytes, ascending by UID, so that the cursor never passes a mail that has no line."""
+        limit = self._mailbox.account.parameters.batch_size or self._tools.batch_mails
+        for first in range(0, len(todo), LISTED_AT_ONCE):
+            uids = todo[first : first + LISTED_AT_ONCE]
+            listed = await self._mailbox.call(lambda c, uids=uids: c.details(uids))  # type: ignore[misc]  # mypy: default of a lambda
+            treated = [treat(state, one, unread, self._origin.max_bytes) for one in listed]
+            missing = sorted(set(uids) - {one.uid for one in listed})
+            if missing:
+                yield Batch([], missing, {})
+            for group in batches(treated, limit, self._tools.batch_bytes):
+                yield await fetch(self._mailbox, group)
+
+    # --- the steps of a batch, in their order -----------------------------------------------------------------------------------
+
+    async def take(self, batch: Batch, failures: Mapping[int, int]) -> int:
+        """All steps for one batch; returns how many mails were published."""
+        found = await self.record(batch, failures)
+        data = {self._box.mail_id(one.listed.uid): one.data for one in batch.fetched}
+        items = [Item(line, data[line.id]) for line in found if line.id in data]
+        await self.archive(items)
+        refused = await self.publish(items)
+        await self.confirm(items, refused, batch.last_uid)
+        await self.flag([one.listed.uid for one in batch.fetched if one.listed.treatment.whole])
+        return len(items) - len(refused)
+
+    async def record(self, batch: Batch, failures: Mapping[int, int]) -> Sequence[ledger.Line]:
+        """Lines for all of the batch: `seen` where the mail will be published, `done` where its outcome is clear already."""
+        described = [self._describe(one) for one in batch.fetched]
+        others = [lines.gone(self._box, uid) for uid in batch.gone]
+        others += [lines.unfetched(self._box, uid, failures.get(uid, 0) + 1, why) for uid, why in batch.failed.items()]
+        async with self._tools.engine.begin() as conn:
+            await self._lease.fence(conn)
+            known = await ledger.known_mails(conn, self._box.scanner_id, described)
+            found = await ledger.record(conn, [*self._first_places(described, known), *others])
+        for line in (*described, *others):
+            MAILS_FETCHED.labels(line.get("outcome_type") or line["state"]).inc()
+        return found
+
+    def _describe(self, fetched: Fetched) -> dict[str, Any]:
+        line = lines.describe(self._box, fetched, self._origin)
+        if line["state"] == "seen":
+            line["archive_key"] = mail_key(self._box.scanner_id, fetched.listed.received_at, line["id"])
+            line["traceparent"] = new_traceparent()
+        return line
+
+    @staticmethod
+    def _first_places(described: Sequence[dict[str, Any]], known: Mapping[Any, str]) -> list[dict[str, Any]]:
+        """Known mails, and repetitions within the batch, become duplicates of the first."""
+        firsts, placed = dict(known), []
+        for line in described:
+            key = (line["message_id"], line["size"], line.get("sha256"))
+            if line["state"] == "seen" and firsts.setdefault(key, line["id"]) != line["id"]:
+                placed.append(lines.duplicate(line, firsts[key]))
+            else:
+                placed.append(line)
+        return placed
+
+    async def archive(self, items: Sequence[Item]) -> None:
+        """Durably, before anybody hears of the mail."""
+        if not items:
+            return
+        try:
+            await self._tools.archive.put_many([(item.line.archive_key, item.data) for item in items])
+        except (OSError, BaseError) as error:
+            raise UnavailableError(f"the archive did not take {len(items)} mails: {error}") from error
+
+    async def publish(self, items: Sequence[Item]) -> dict[str, str]:
+        """Acknowledged by Kafka; returns what it refuses for good, with the reason."""
+        if not items:
+            return {}
+        self._lease.check()
+        return await self._tools.publisher.publish(items)
+
+    async def confirm(self, items: Sequence[Item], refused: Mapping[str, str], last_uid: int) -> None:
+        """Lines `published` and cursor, together."""
+        async with self._tools.engine.begin() as conn:
+            await self._lease.fence(conn)
+            await _confirm(conn, items, refused)
+            await ledger.advance(conn, self._box, last_uid)
+        _observe(items)
+
+    async def flag(self, uids: Sequence[int]) -> None:
+        r"""\Seen where the scanner asks for it. What a crash leaves out, `flag_missed` makes up for."""
+        if not self._origin.mark_read or not uids:
+            return
+        self._lease.check()
+        await self._mailbox.call(lambda c: c.mark_read(uids))
+        async with self._tools.engine.begin() as conn:
+            await ledger.flagged(conn, self._box, uids)
+
+    # --- after a crash --------------------------------------------------------------------------------------------------------
+
+    async def flag_missed(self) -> None:
+        """Flags a crash, or a broken connection, left out."""
+        if not self._origin.mark_read:
+            return
+        async with self._tools.engine.connect() as conn:
+            missed = await ledger.unflagged(conn, self._box)
+        await self.flag(missed)
+
+
+async def finish_begun(tools: Tools, lease: Lease, scanner_id: str) -> int:
+    """Publish what a crash left `seen` and is in the archive; the rest is fetched again by its folder's scan. Returns how many."""
+    finished = 0
+    async with tools.engine.connect() as conn:
+        waiting = await ledger.begun(conn, scanner_id, 100_000)
+    for first in range(0, len(waiting), BEGUN_AT_ONCE):
+        found = [await from_archive(tools.archive, line) for line in waiting[first : first + BEGUN_AT_ONCE]]
+        items = [item for item in found if item is not None]
+        if not items:
+            continue
+        lease.check()
+        refused = await tools.publisher.publish(items)
+        async with tools.engine.begin() as conn:
+            await lease.fence(conn)
+            await _confirm(conn, items, refused)
+        finished += len(items) - len(refused)
+    return finished
+
+
+async def from_archive(archive: Archive, line: ledger.Line) -> Item | None:
+    """The line with its bytes; None where the archive has none. Raises UnavailableError."""
+    try:
+        return Item(line, await archive.get(line.archive_key))
+    except BlobNotFoundError:
+        return None
+    except (OSError, BaseError) as error:
+        raise UnavailableError(f"the archive did not give a mail: {error}") from error
+
+
+async def _confirm(conn: AsyncConnection, items: Sequence[Item], refused: Mapping[str, str]) -> None:
+    await ledger.published(conn, [item.line.id for item in items if item.line.id not in refused])
+    for mail_id, why in refused.items():
+        log.error("Kafka refuses a mail", mail_id=mail_id, reason=why)
+        await ledger.finish(conn, [mail_id], OutcomeType.FAILED.value, f"Kafka refuses the event: {why}"[:500])
+
+
+def _observe(items: Sequence[Item]) -> None:
+    now = utc_now()
+    for item in items:
+        FETCH_DELAY.observe(max(0.0, (now - item.line.received_at).total_seconds()))
+        log.debug("published", mail_id=item.line.id, scanner=item.line.scanner_id, uid=item.line.uid)
+
+
+async def _one_ahead(batches_: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
+    """Fetch the next batch while this one is archived and published; never more than one, to bound memory."""
+    following = asyncio.ensure_future(anext(batches_, None))
+    try:
+        while (batch := await following) is not None:
+            following = asyncio.ensure_future(anext(batches_, None))
+            yield batch
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

@@ -1,0 +1,91 @@
+"""Rows as the API shows them, and what goes onto the `scanners` topic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Row
+
+from fetcher.domain.parameters import ParameterError, read_parameters
+from fetcher.scan import address_of
+from shared.api import Job, Mail, MailOutcomeView, Scanner, ScannerFields, ScannerState
+from shared.events import ScannerSettings
+from shared.http import ProblemError
+
+FIELDS = tuple(ScannerFields.model_fields)
+MAIL_FIELDS = tuple(name for name in Mail.model_fields if name not in {"kind", "outcome"})
+POP3_PORTS = (110, 995)
+
+
+def scanner_view(row: Row[Any]) -> Scanner:
+    """Without the password."""
+    state = ScannerState(
+        last_scan_at=row.last_scan_at,
+        last_success_at=row.last_success_at,
+        last_error=row.last_error,
+        next_scan_at=row.next_scan_at if row.enabled else None,
+    )
+    fields = {name: getattr(row, name) for name in FIELDS}
+    return Scanner.model_validate(
+        fields | {"id": row.id, "version": row.version, "state": state, "created_at": row.created_at, "updated_at": row.updated_at}
+    )
+
+
+def settings_event(row: Row[Any]) -> ScannerSettings:
+    """Without server, user and secrets."""
+    return ScannerSettings(
+        scanner_id=row.id,
+        version=row.version,
+        name=row.name,
+        enabled=row.enabled,
+        address=address_of(row),
+        sender_id=row.sender_id,
+        pec=row.pec,
+        spam_folder=row.spam_folder,
+    )
+
+
+def mail_view(row: Row[Any]) -> Mail:
+    """A line of the ledger."""
+    outcome = None
+    if row.outcome_type is not None:
+        names = ("type", "run", "revision", "ticket_id", "rule_id", "rule_name", "reason")
+        outcome = MailOutcomeView.model_validate({name: getattr(row, f"outcome_{name}") for name in names})
+    fields = {name: getattr(row, name) for name in MAIL_FIELDS}
+    return Mail.model_validate(fields | {"outcome": outcome})
+
+
+def job_view(row: Row[Any]) -> Job:
+    """A scan that was asked for."""
+    return Job(id=row.id, state=row.state, done=row.done, total=row.total, result=row.result)
+
+
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """A scanner's fields, validated together. Raises ProblemError 422 that names the field and the reason."""
+    try:
+        fields = ScannerFields.model_validate(values)
+        read_parameters(fields.parameters)
+    except ValidationError as error:
+        raise invalid([(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()]) from error
+    except ParameterError as error:
+        raise invalid([(f"parameters.{error.name}", str(error))]) from error
+    if fields.port in POP3_PORTS:
+        raise invalid([("port", f"{fields.port} is a port of POP3, which has no folders and no flags; IMAP uses 993 (SSL) or 143")])
+    for name in ("username", "server"):
+        if any(ord(char) < 32 for char in getattr(fields, name)):
+            raise invalid([(name, "must not hold control characters")])
+    dumped = fields.model_dump(mode="json")
+    return {name: _clean(value) for name, value in dumped.items()}
+
+
+def invalid(errors: list[tuple[str, str]]) -> ProblemError:
+    """422 in the shape of FastAPI's own."""
+    listed = [{"field": field, "message": message} for field, message in errors]
+    detail = "; ".join(f"{field}: {message}" for field, message in errors)
+    return ProblemError(422, "The request is not valid", detail, errors=listed)
+
+
+def _clean(value: Any) -> Any:
+    """Text columns take no NUL."""
+    return value.replace("\x00", "") if isinstance(value, str) else value
