@@ -59,7 +59,7 @@ class Pattern:
     def __init__(self, text: str) -> None:
         """Raises PatternRefusedError."""
         self.text = text
-        self._compiled = _compile(clean(text))
+        self._compiled = _compile(text)
         self._names: dict[int, str] = {number: name for name, number in self._compiled.groupindex.items()}
 
     def find(self, text: str) -> Found | None:
@@ -78,11 +78,6 @@ class Pattern:
     def _captures(self, match: Any) -> dict[str, str]:
         named = {self._names.get(number, str(number)): value for number, value in enumerate(match.groups(), 1) if value is not None}
         return {name[:MAX_CAPTURE]: value[:MAX_CAPTURE] for name, value in {"match": match.group(0), **named}.items()}
-
-
-def clean(text: str) -> str:
-    """Without lone surrogates, which RE2 cannot be given."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _compile(text: str) -> Any:

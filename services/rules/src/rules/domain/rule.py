@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -74,10 +74,10 @@ def added(rules: Rules, rule_id: str, new: RuleIn) -> Rules:
 def changed(rules: Rules, rule_id: str, patch: RulePatch) -> Rules:
     """With the given fields replaced. Raises RuleMissingError, and RuleRefusedError where a built-in rule would become another."""
     position, rule = find(rules, rule_id)
-    given = {name: getattr(patch, name) for name in patch.model_fields_set if getattr(patch, name) is not None}
-    if "conditions" in given:
-        given["conditions"] = tuple(given["conditions"])
-    after = rule.model_copy(update=given)
+    given = patch.model_dump(exclude_unset=True, exclude_none=True)
+    if patch.action is not None:
+        given["action"] = patch.action.model_dump()
+    after = _stored({**rule.model_dump(), **given})
     if rule.builtin and (after.action.type, after.action.lookup) != (rule.action.type, rule.action.lookup):
         raise RuleRefusedError("This rule is built in: its action stays as it is. Switch it off and add a rule of your own.")
     return (*rules[: position - 1], after, *rules[position:])
@@ -99,3 +99,18 @@ def reordered(rules: Rules, rule_ids: Sequence[str]) -> Rules:
         detail = f"missing: {sorted(missing)}; unknown: {sorted(unknown)}" if missing or unknown else "an id is there twice"
         raise RuleRefusedError(f"The order must name each rule of the mailbox exactly once ({detail[:500]}). Read the rules again.")
     return tuple(by_id[rule_id] for rule_id in rule_ids)
+
+
+def _stored(values: dict[str, Any]) -> StoredRule:
+    return StoredRule.model_validate(_without_nul(values))
+
+
+def _without_nul(value: Any) -> Any:
+    """Postgres keeps no NUL in a text."""
+    if isinstance(value, str):
+        return value.replace("\x00", "") if "\x00" in value else value
+    if isinstance(value, dict):
+        return {name: _without_nul(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(one) for one in value]
+    return value

@@ -1,0 +1,34 @@
+"""Short ways to write mails, conditions and rules in tests."""
+
+from __future__ import annotations
+
+from rules.domain.evaluate import Evaluation, evaluate, prepare_rules
+from rules.domain.rule import StoredRule
+from shared.api import Condition, ConditionField, Operator
+from shared.events import Action, ActionType
+from shared.mail.model import Address, ParsedMail
+
+ANNA = Address(name="Rossi, Anna", address="Anna@Customer.example")
+HELP = Address(name="Help desk", address="help@company.example")
+SALES = Address(address="sales@company.example")
+
+
+def mail(subject: str = "Printer broken", text: str = "It does not print.\nThanks\n", sender: Address | None = ANNA) -> ParsedMail:
+    return ParsedMail.model_validate({"subject": subject, "text": text, "from": sender, "to": [HELP, SALES]})
+
+
+def condition(field: str, operator: str, value: str) -> Condition:
+    return Condition(field=ConditionField(field), operator=Operator(operator), value=value)
+
+
+def rule(name: str, action: Action | ActionType, *conditions: Condition, match: str = "all", enabled: bool = True) -> StoredRule:
+    wanted = action if isinstance(action, Action) else Action(type=action)
+    return StoredRule(id=name, name=name, enabled=enabled, match=match, conditions=conditions, action=wanted)
+
+
+def evaluated(about: ParsedMail, *rules: StoredRule) -> Evaluation:
+    return evaluate(about, prepare_rules(rules, 1))
+
+
+def holds(about: ParsedMail, field: str, operator: str, value: str) -> bool:
+    return evaluated(about, rule("r", ActionType.IGNORE, condition(field, operator, value))).trace[0].matched
