@@ -57,6 +57,7 @@ class Accounts:
     """Who may use the console. Passwords are Argon2id, sessions and tokens are kept as SHA-256 only."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, clock: Clock = utc_now) -> None:
+        self.engine = engine
         self.users = Users(engine)
         self.sessions = Sessions(engine, settings, clock)
         self.tokens = Tokens(engine, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 from fastapi import Depends, FastAPI
@@ -18,7 +19,7 @@ from console.dependencies import Dependencies
 from console.internal import internal_router, tell_setup_link
 from console.live import Live
 from console.live_api import live_router
-from console.middleware import Guard
+from console.middleware import Guard, OnBug
 from console.pages import pages_router
 from console.security import check_csrf, install_sign_in_redirect
 from console.settings import Settings
@@ -37,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages_router(deps), dependencies=[Depends(check_csrf)])
     app.state.console = deps
     install_sign_in_redirect(app)
-    app.add_middleware(Guard, console=deps, on_bug=app.exception_handlers[Exception])
+    app.add_middleware(Guard, console=deps, on_bug=cast("OnBug", app.exception_handlers[Exception]))
     _add_lifespan(app, deps, client)
     return app
 

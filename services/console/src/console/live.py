@@ -64,10 +64,10 @@ class Live:
             return
         message = f"event: ticket\ndata: {event.model_dump_json()}\n\n"
         for queue in self._queues:
-            if queue.full():
+            missed = queue.full()
+            if missed:
                 _empty(queue)
-                message = RELOAD
-            queue.put_nowait(message)
+            queue.put_nowait(RELOAD if missed else message)
 
     def open(self) -> Queue:
         """A queue of ready-made SSE messages, to be given back by `close`. Raises ProblemError 503 when too many listen."""

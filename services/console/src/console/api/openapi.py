@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -36,8 +37,9 @@ HEADERS = {
 }
 
 
+@cache
 def document() -> dict[str, Any]:
-    """The whole description."""
+    """The whole description; made once, not to be changed."""
     schemas: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     _schema(Problem, schemas)
