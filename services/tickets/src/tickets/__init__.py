@@ -1,0 +1,1 @@
+"""Carries commands out, once each: tickets, messages, contacts, the spam list."""

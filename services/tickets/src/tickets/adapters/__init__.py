@@ -1,0 +1,1 @@
+"""Postgres, the archive and the outbox: everything tickets reads and writes."""

@@ -1,0 +1,1 @@
+"""What tickets decides, as pure functions: state and command in, effects out."""

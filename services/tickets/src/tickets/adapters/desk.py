@@ -1,0 +1,161 @@
+"""Loads the desk for a batch: a fixed number of queries, whatever the batch's length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import Lookup, OutcomeType, TicketCommand
+from tickets.adapters.tables import contact_addresses, mails, participants, scanners, spam_senders, tickets
+from tickets.domain.keys import address_key, conversation_ids, lookup_keys, referred_ids
+from tickets.domain.state import Desk, KnownId, MailState, TicketState
+
+TICKETS_PER_ID = 20
+"""A Message-ID that many forged mails refer to leads to so many tickets at most, the newest."""
+
+_SHARED_LOCKS = text(
+    "select pg_advisory_xact_lock_shared(k) from "
+    "(select hashtextextended('sender:' || n, 0) k from unnest(cast(:senders as text[])) n order by 1) s"
+)
+_KNOWN_IDS = text(
+    """
+    select k.id as key, m.ticket_id, m.scanner_id, m.origin from unnest(cast(:ids as text[])) k(id)
+    cross join lateral (select * from message_ids where message_id = k.id order by ticket_id desc limit :most) m
+    """
+)
+_TITLES = text(
+    """
+    select k.scanner, k.title, t.id from unnest(cast(:scanners as text[]), cast(:titles as text[])) k(scanner, title)
+    cross join lateral (
+        select id from tickets where folded_title = k.title and deleted_at is null and (scanner_id = k.scanner or scanner_id is null)
+        order by id desc limit 1
+    ) t
+    """
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a batch's commands look up."""
+
+    mails: list[str]
+    senders: list[str]
+    ids: list[str]
+    numbers: list[int]
+    titles: list[tuple[str, str]]
+
+    @classmethod
+    def by(cls, commands: Sequence[TicketCommand]) -> Wanted:
+        contents = [command.mail for command in commands if command.mail is not None]
+        keyed = [
+            (command.scanner_id, candidate.action.lookup, key)
+            for command in commands
+            for candidate in command.candidates
+            for key in lookup_keys(candidate)
+        ]
+        return cls(
+            mails=sorted({command.mail_id for command in commands}),
+            senders=sorted({address_key(mail.from_.address) for mail in contents if mail.from_} - {""}),
+            ids=sorted({key for mail in contents for key in [*conversation_ids(mail), *referred_ids(mail)]}),
+            numbers=sorted({int(key) for _, lookup, key in keyed if lookup is Lookup.TICKET_ID}),
+            titles=sorted({(scanner, key) for scanner, lookup, key in keyed if lookup is Lookup.TITLE}),
+        )
+
+
+async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) -> Desk:
+    """Locks the senders (shared: marking one as spam waits for us, other mails of his do not) and the tickets found."""
+    wanted = Wanted.by(commands)
+    if wanted.senders:
+        await conn.execute(_SHARED_LOCKS, {"senders": wanted.senders})
+    desk = Desk(own=await own_addresses(conn))
+    desk.mails = await load_mails(conn, wanted.mails)
+    if wanted.senders:
+        await _load_senders(conn, wanted, desk)
+    await _load_ids(conn, wanted, desk)
+    await _load_titles(conn, wanted, desk)
+    await _load_tickets(conn, wanted, desk)
+    return desk
+
+
+async def load_mails(conn: AsyncConnection, mail_ids: Sequence[str]) -> dict[str, MailState]:
+    """The stored outcomes of these mails."""
+    return {row.mail_id: mail_state(row) for row in await conn.execute(select(mails).where(mails.c.mail_id.in_(mail_ids)))}
+
+
+async def own_addresses(conn: AsyncConnection) -> frozenset[str]:
+    """Folded addresses of all mailboxes."""
+    query = select(scanners.c.folded).where(scanners.c.folded != "", scanners.c.deleted.is_(False))
+    return frozenset((await conn.execute(query)).scalars())
+
+
+async def _load_senders(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
+    listed = select(spam_senders.c.folded).where(spam_senders.c.folded.in_(wanted.senders))
+    desk.spam = frozenset((await conn.execute(listed)).scalars())
+    known = select(contact_addresses.c.folded, contact_addresses.c.contact_id).where(contact_addresses.c.folded.in_(wanted.senders))
+    desk.contacts = {row.folded: row.contact_id for row in await conn.execute(known)}
+
+
+async def _load_ids(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
+    if not wanted.ids:
+        return
+    for row in await conn.execute(_KNOWN_IDS, {"ids": wanted.ids, "most": TICKETS_PER_ID}):
+        desk.ids.setdefault(row.key, []).append(KnownId(row.ticket_id, row.scanner_id, row.origin))
+
+
+async def _load_titles(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
+    if not wanted.titles:
+        return
+    values = {"scanners": [scanner for scanner, _ in wanted.titles], "titles": [title for _, title in wanted.titles]}
+    desk.titles = {(row.scanner, row.title): row.id for row in await conn.execute(_TITLES, values)}
+
+
+async def _load_tickets(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
+    """Rows are locked in the order of their numbers; the lock leaves foreign keys free."""
+    numbers = {*wanted.numbers, *desk.titles.values(), *(known.ticket_id for found in desk.ids.values() for known in found)}
+    if not numbers:
+        return
+    query = select(tickets).where(tickets.c.id.in_(sorted(numbers))).order_by(tickets.c.id).with_for_update(key_share=True)
+    desk.tickets = {row.id: ticket_state(row) for row in await conn.execute(query)}
+    people = select(participants).where(participants.c.ticket_id.in_(list(desk.tickets)), participants.c.address.in_(wanted.senders))
+    for row in await conn.execute(people):
+        desk.participants.setdefault(row.ticket_id, set()).add(row.address)
+
+
+def ticket_state(row: Row[Any]) -> TicketState:
+    """A row of `tickets` as the domain sees it."""
+    return TicketState(
+        id=row.id,
+        scanner_id=row.scanner_id,
+        title=row.title,
+        status=row.status,
+        priority=row.priority,
+        category=row.category,
+        deleted=row.deleted_at is not None,
+        closed_at=row.closed_at,
+        linked_ticket_id=row.linked_ticket_id,
+        contact_id=row.contact_id,
+        version=row.version,
+    )
+
+
+def mail_state(row: Row[Any]) -> MailState:
+    return MailState(
+        mail_id=row.mail_id,
+        scanner_id=row.scanner_id,
+        run=row.run,
+        revision=row.revision,
+        type=OutcomeType(row.type),
+        at=row.at,
+        ticket_id=row.ticket_id,
+        rule_id=row.rule_id,
+        rule_name=row.rule_name,
+        reason=row.reason,
+        prior_type=row.prior_type,
+        sender=row.sender_folded,
+        archive_key=row.archive_key,
+        received_at=row.received_at,
+    )

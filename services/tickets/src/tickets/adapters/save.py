@@ -1,0 +1,141 @@
+"""Writes what a batch of commands did: numbers first, then one statement per table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, bindparam, func, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import TicketCommand
+from tickets.adapters.rows import Row, attachment_rows, mail_row, message_row, ticket_row
+from tickets.adapters.tables import attachments, mails, message_ids, messages, participants, spam_senders, tickets
+from tickets.domain.carry_out import learned_ids, people
+from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Change, Desk, Effects
+
+_NEXT_NUMBERS = text("select nextval(pg_get_serial_sequence('tickets', 'id')) from generate_series(1, :count)")
+
+
+@dataclass(frozen=True)
+class Done:
+    """One command with its effects."""
+
+    command: TicketCommand
+    effects: Effects
+
+
+class Numbers:
+    """The stored numbers of provisional ones."""
+
+    def __init__(self, given: dict[int, int]) -> None:
+        self._given = given
+
+    def __call__(self, ticket_id: int | None) -> int | None:
+        return self._given.get(ticket_id, ticket_id) if ticket_id is not None else None
+
+
+async def save(conn: AsyncConnection, done: Sequence[Done], desk: Desk) -> Numbers:
+    """Store all effects; returns the ticket numbers that were given. Tickets keep the order in which they were opened."""
+    opened = [one for one in done if one.effects.change is Change.OPENED]
+    number = await _numbers(conn, opened)
+    await _insert(conn, tickets, [row for one in opened if (row := _ticket(one, number))])
+    await _update_tickets(conn, done, desk, number)
+    await _upsert_mails(conn, [mail_row(one.effects.mail, number) for one in done if one.effects.mail is not None])
+    await _save_messages(conn, [one for one in done if one.effects.ticket is not None], desk, number)
+    await count_hits(conn, [one.effects.hit for one in done if one.effects.hit is not None])
+    return number
+
+
+async def _numbers(conn: AsyncConnection, opened: Sequence[Done]) -> Numbers:
+    if not opened:
+        return Numbers({})
+    given = sorted((await conn.execute(_NEXT_NUMBERS, {"count": len(opened)})).scalars())
+    provisional = [one.effects.ticket.id for one in opened if one.effects.ticket is not None]
+    return Numbers(dict(zip(provisional, given, strict=True)))
+
+
+def _ticket(one: Done, number: Numbers) -> Row | None:
+    effects, mail = one.effects, one.command.mail
+    if effects.ticket is None or effects.mail is None or mail is None:
+        return None
+    return ticket_row(effects.ticket, one.command, mail, effects.mail, number)
+
+
+async def _update_tickets(conn: AsyncConnection, done: Sequence[Done], desk: Desk, number: Numbers) -> None:
+    changed = {one.effects.ticket.id for one in done if one.effects.change is Change.APPENDED and one.effects.ticket is not None}
+    if not changed:
+        return
+    rows = [
+        {
+            "key": number(ticket.id),
+            "status": ticket.status,
+            "priority": ticket.priority,
+            "category": ticket.category,
+            "closed_at": ticket.closed_at,
+            "version": ticket.version,
+        }
+        for ticket in (desk.tickets[ticket_id] for ticket_id in sorted(changed))
+    ]
+    columns: dict[str, Any] = {name: bindparam(name) for name in ("status", "priority", "category", "closed_at", "version")}
+    await conn.execute(update(tickets).where(tickets.c.id == bindparam("key")).values(**columns, updated_at=func.now()), rows)
+
+
+async def _upsert_mails(conn: AsyncConnection, rows: list[Row]) -> None:
+    if not rows:
+        return
+    statement = insert(mails)
+    columns = {column.name: statement.excluded[column.name] for column in mails.c if column.name != "mail_id"}
+    await conn.execute(statement.on_conflict_do_update(index_elements=[mails.c.mail_id], set_=columns), rows)
+
+
+async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk, number: Numbers) -> None:
+    message_rows: list[Row] = []
+    files: list[Row] = []
+    ids: dict[tuple[str, int | None], Row] = {}
+    takers: dict[tuple[str, int | None], Row] = {}
+    for one in done:
+        mail, state, ticket = one.command.mail, one.effects.mail, one.effects.ticket
+        if mail is None or state is None or ticket is None:
+            continue
+        ticket_id = number(ticket.id)
+        message_rows.append(message_row(one.command, mail, state, ticket_id))
+        files.extend(attachment_rows(one.command, mail, ticket_id))
+        for key, origin in learned_ids(mail):
+            if origin != REFERRED_ORIGIN or (key, ticket_id) not in ids:
+                ids[key, ticket_id] = {"message_id": key, "ticket_id": ticket_id, "scanner_id": one.command.scanner_id, "origin": origin}
+        for address in people(mail, desk.own):
+            takers[address, ticket_id] = {"ticket_id": ticket_id, "address": address}
+    await _insert(conn, messages, message_rows)
+    await _insert(conn, attachments, files)
+    await _insert(conn, participants, list(takers.values()), repeated=True)
+    await _learn_ids(conn, list(ids.values()))
+
+
+async def _learn_ids(conn: AsyncConnection, rows: list[Row]) -> None:
+    """An id that was only referred to becomes a mail's when that mail comes; an id of ours stays ours."""
+    if not rows:
+        return
+    statement = insert(message_ids)
+    statement = statement.on_conflict_do_update(
+        index_elements=[message_ids.c.message_id, message_ids.c.ticket_id],
+        set_={"origin": statement.excluded.origin},
+        where=(message_ids.c.origin == REFERRED_ORIGIN) & (statement.excluded.origin == MAIL_ORIGIN),
+    )
+    await conn.execute(statement, rows)
+
+
+async def count_hits(conn: AsyncConnection, hits: Sequence[str]) -> None:
+    """Raise the counters of the spam list's entries, in the order of their addresses so that two batches never wait for each other."""
+    rows = [{"key": address, "more": hits.count(address)} for address in sorted(set(hits))]
+    if rows:
+        values = {"hits": spam_senders.c.hits + bindparam("more"), "last_hit_at": func.now()}
+        await conn.execute(update(spam_senders).where(spam_senders.c.folded == bindparam("key")).values(values), rows)
+
+
+async def _insert(conn: AsyncConnection, table: Table, rows: list[Any], *, repeated: bool = False) -> None:
+    if rows:
+        statement = insert(table)
+        await conn.execute(statement.on_conflict_do_nothing() if repeated else statement, rows)

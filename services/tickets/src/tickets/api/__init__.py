@@ -1,0 +1,25 @@
+"""The HTTP interface of tickets: the public API's own paths and bodies, called by the console."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from shared.archive import Archive
+from shared.messaging.outbox import Outbox
+from tickets.api.comments import comments_router
+from tickets.api.contacts import contacts_router
+from tickets.api.messages import messages_router
+from tickets.api.spam import spam_router
+from tickets.api.tickets import tickets_router
+from tickets.spam import SpamJobs
+
+
+def routers(outbox: Outbox, archive: Archive, jobs: SpamJobs) -> list[APIRouter]:
+    """All routers; `/tickets/spam` before `/tickets/{id}`."""
+    return [
+        spam_router(outbox, jobs),
+        tickets_router(outbox),
+        messages_router(outbox, archive),
+        comments_router(outbox),
+        contacts_router(outbox),
+    ]

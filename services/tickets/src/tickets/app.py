@@ -1,0 +1,46 @@
+"""Settings → adapters → application; nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+
+from shared.messaging.consumer import Consumer
+from shared.messaging.outbox import Outbox
+from shared.service import Service
+from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS
+from tickets import handlers
+from tickets.adapters.tables import MESSAGING
+from tickets.api import routers
+from tickets.settings import Settings
+from tickets.spam import SpamJobs
+from tickets.sweep import Sweep
+
+
+def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
+    """One per topic; nothing is read before `Service` subscribes them."""
+    common: dict[str, Any] = {"outbox": outbox, "tables": MESSAGING, "settings": settings}
+    commands = Consumer(
+        "tickets",
+        TICKET_COMMANDS,
+        handlers.on_command,
+        begin=handlers.on_commands,
+        locks=handlers.locks_of,
+        on_failure=handlers.on_command_failure,
+        **common,
+    )
+    scanners = Consumer("tickets", SCANNERS, handlers.on_scanner, **common)
+    deliveries = Consumer("tickets", MAIL_DELIVERIES, handlers.on_delivery, **common)
+    return [commands, scanners, deliveries]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    service = Service("tickets", settings, MESSAGING, archive=True)
+    jobs = SpamJobs(service.outbox)
+    for consumer in make_consumers(service.outbox, settings):
+        service.consume(consumer)
+    service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
+    service.loop(jobs.run)
+    return service.app(routers(service.outbox, service.archive, jobs))

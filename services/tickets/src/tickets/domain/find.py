@@ -1,0 +1,55 @@
+"""Which ticket an update means (design section 7)."""
+
+from __future__ import annotations
+
+from shared.events import Candidate, CommandMail, Lookup, TicketCommand
+from tickets.domain.keys import address_key, id_key, numbers_in, referred_ids, title_key
+from tickets.domain.state import OURS_ORIGIN, REFERRED_ORIGIN, Desk, KnownId, TicketState
+
+
+def find(candidate: Candidate, command: TicketCommand, mail: CommandMail, desk: Desk) -> TicketState | None:
+    """The ticket, None where the key is empty or names none that is not deleted."""
+    lookup = candidate.action.lookup
+    if lookup is Lookup.TICKET_ID:
+        return _first_alive(numbers_in(candidate.key), desk)
+    if lookup is Lookup.TITLE:
+        number = desk.titles.get((command.scanner_id, title_key(candidate.key)))
+        return _first_alive([] if number is None else [number], desk)
+    if lookup is Lookup.CONVERSATION:
+        return _by_conversation(command, mail, desk)
+    return None
+
+
+def _by_conversation(command: TicketCommand, mail: CommandMail, desk: Desk) -> TicketState | None:
+    """An id of ours first: only who got an answer of ours can know it. Then ids of mails on tickets of the same scanner."""
+    found = [known for key in referred_ids(mail) for known in desk.ids.get(key, [])]
+    ours = [known.ticket_id for known in found if known.origin == OURS_ORIGIN]
+    theirs = [known for known in found if known.origin != OURS_ORIGIN] + _asked_for(mail, desk)
+    same = [known.ticket_id for known in theirs if known.scanner_id == command.scanner_id]
+    return _best(ours, mail, desk) or _best(same, mail, desk)
+
+
+def _asked_for(mail: CommandMail, desk: Desk) -> list[KnownId]:
+    """A reply may come before the mail it answers: then the ticket's mails refer to this one. An equal id alone proves nothing."""
+    known = desk.ids.get(id_key(mail.message_id), []) if mail.message_id else []
+    return [one for one in known if one.origin == REFERRED_ORIGIN]
+
+
+def _best(numbers: list[int], mail: CommandMail, desk: Desk) -> TicketState | None:
+    """The newest the sender takes part in, else the newest."""
+    newest = sorted(set(numbers), reverse=True)
+    return _first_alive([number for number in newest if takes_part(number, mail, desk)], desk) or _first_alive(newest, desk)
+
+
+def takes_part(ticket_id: int, mail: CommandMail, desk: Desk) -> bool:
+    """Whether the sender wrote or was addressed in a mail of the ticket. The mailboxes' own addresses never do."""
+    sender = address_key(mail.from_.address) if mail.from_ else ""
+    return bool(sender) and sender in desk.participants.get(ticket_id, set())
+
+
+def _first_alive(numbers: list[int], desk: Desk) -> TicketState | None:
+    for number in numbers:
+        ticket = desk.tickets.get(number)
+        if ticket is not None and not ticket.deleted:
+            return ticket
+    return None

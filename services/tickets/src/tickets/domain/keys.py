@@ -1,0 +1,86 @@
+"""What look-ups compare: numbers in a ticket key, folded titles, message ids and addresses, all bounded in length."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from shared.events import Candidate, CommandMail, Lookup, TicketCommand
+from shared.mail.references import fold_subject
+
+MAX_KEY_BYTES: Final = 400
+MAX_BIGINT: Final = 2**63 - 1
+MAX_NUMBERS: Final = 50
+MAX_LOCKED_IDS: Final = 20
+MAX_REFERRED: Final = 50
+"""Of a mail's References so many are remembered: the first, which names the thread, and the last."""
+_NUMBER: Final = re.compile(r"\d{1,40}")
+
+
+def index_key(text: str) -> str:
+    """The text where it is short; else its beginning and its SHA-256: equal exactly when the texts are, and fit for a B-tree."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= MAX_KEY_BYTES:
+        return text
+    return f"{text[:40]}…{hashlib.sha256(data).hexdigest()}"
+
+
+def address_key(address: str) -> str:
+    """An address for comparing (see `shared.mail.model.Address.folded`); empty for what is no address."""
+    folded = address.strip().casefold()
+    return index_key(folded) if "@" in folded else ""
+
+
+def title_key(title: str) -> str:
+    """A title for comparing: without Re:, Fwd: and blanks."""
+    return index_key(fold_subject(title))
+
+
+def id_key(message_id: str) -> str:
+    """A Message-ID for comparing. Its case is kept: both sides of the @ are case-sensitive (RFC 5322, 3.6.4)."""
+    return index_key(message_id.strip())
+
+
+def numbers_in(key: str) -> list[int]:
+    """The ticket numbers a key may mean, the newest (greatest) first; what no ticket can have as number is left out."""
+    found = {int(digits) for digits in _NUMBER.findall(key)[:MAX_NUMBERS]}
+    return sorted((number for number in found if 0 < number <= MAX_BIGINT), reverse=True)
+
+
+def referred_ids(mail: CommandMail) -> list[str]:
+    """Keys of the ids a mail refers to, In-Reply-To first, each once, bounded."""
+    ids = list(
+        dict.fromkeys(id_key(text) for text in [*mail.in_reply_to, *mail.references[:1], *reversed(mail.references)] if text.strip())
+    )
+    return ids[:MAX_REFERRED]
+
+
+def conversation_ids(mail: CommandMail) -> list[str]:
+    """Keys of the ids that are locked for a mail: the thread's first, its own, and the nearest it refers to; at most 20."""
+    own = [id_key(mail.message_id)] if mail.message_id else []
+    root = [id_key(mail.references[0])] if mail.references else []
+    return list(dict.fromkeys([*root, *own, *referred_ids(mail)]))[:MAX_LOCKED_IDS]
+
+
+def lookup_keys(candidate: Candidate) -> list[str]:
+    """Folded keys of an update by rule's key: the ticket numbers or the title; none for the other look-ups."""
+    lookup = candidate.action.lookup
+    if lookup is Lookup.TICKET_ID:
+        return [str(number) for number in numbers_in(candidate.key)]
+    if lookup is Lookup.TITLE:
+        return [key] if (key := title_key(candidate.key)) else []
+    return []
+
+
+def lock_names(command: TicketCommand) -> Iterable[str]:
+    """Advisory locks a command needs, so that racing mails of one conversation or one key are carried out one after the other."""
+    yield f"mail:{command.mail_id}"
+    if command.mail is None:
+        return
+    for message_id in conversation_ids(command.mail):
+        yield f"id:{message_id}"
+    for candidate in command.candidates:
+        for key in lookup_keys(candidate):
+            yield f"{command.scanner_id}:{candidate.action.lookup}:{key}"

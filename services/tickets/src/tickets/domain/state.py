@@ -1,0 +1,103 @@
+"""What a decision sees and what it changes. Everything is loaded before, so that deciding is a function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from shared.events import OutcomeType
+
+STATUSES: Final = ("open", "in_progress", "waiting", "closed")
+MAIL_ORIGIN, OURS_ORIGIN, REFERRED_ORIGIN = "mail", "ours", "referred"
+FAILURES: Final = frozenset({OutcomeType.FAILED, OutcomeType.DROPPED})
+
+
+@dataclass(frozen=True)
+class TicketState:
+    """A ticket as far as mails change it. A negative id is provisional: the number is given when it is stored."""
+
+    id: int
+    scanner_id: str | None
+    title: str
+    status: str = "open"
+    priority: str = "normal"
+    category: str | None = None
+    deleted: bool = False
+    closed_at: datetime | None = None
+    linked_ticket_id: int | None = None
+    contact_id: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class MailState:
+    """The current outcome of a mail. Its row stays for ever: it is what makes a mail happen once."""
+
+    mail_id: str
+    scanner_id: str
+    run: int
+    revision: int
+    type: OutcomeType
+    at: datetime
+    ticket_id: int | None = None
+    rule_id: str | None = None
+    rule_name: str | None = None
+    reason: str | None = None
+    prior_type: str | None = None
+    """What the outcome was before its ticket was marked as spam."""
+    sender: str | None = None
+    archive_key: str = ""
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KnownId:
+    """A Message-ID that leads to a ticket: of a mail on it, of an answer of ours, or only referred to by a mail on it."""
+
+    ticket_id: int
+    scanner_id: str | None
+    origin: str
+
+
+@dataclass
+class Desk:
+    """All that a batch of commands may need. `Effects.on` keeps it up to date from one command of the batch to the next."""
+
+    mails: dict[str, MailState] = field(default_factory=dict)
+    tickets: dict[int, TicketState] = field(default_factory=dict)
+    titles: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(scanner, folded title) → the newest ticket with it."""
+    ids: dict[str, list[KnownId]] = field(default_factory=dict)
+    participants: dict[int, set[str]] = field(default_factory=dict)
+    """Ticket → those of its participants who matter to this batch."""
+    contacts: dict[str, str] = field(default_factory=dict)
+    """Address → contact."""
+    spam: frozenset[str] = frozenset()
+    """Listed addresses."""
+    own: frozenset[str] = frozenset()
+    """The mailboxes' own addresses: never participants, never on the spam list."""
+    provisional: int = 0
+    """The last provisional ticket number given."""
+
+
+class Change(Enum):
+    """What a command does to its ticket."""
+
+    OPENED = "opened"
+    APPENDED = "appended"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What one command does. All empty: it was done before."""
+
+    mail: MailState | None = None
+    """The outcome to store and report."""
+    repeat: MailState | None = None
+    """A stored outcome to report once more, because its receiver asked again."""
+    ticket: TicketState | None = None
+    change: Change | None = None
+    hit: str | None = None
+    """Listed address whose mail was stopped."""

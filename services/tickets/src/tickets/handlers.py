@@ -1,0 +1,158 @@
+"""What tickets does with each event. Commands are carried out a batch at a time; see `shared.messaging.consumer` for what isolates them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.events import CommandKind, Failure, MailDelivery, ScannerSettings, TicketCommand, TicketEventType
+from shared.messaging.dead_letters import Failed
+from shared.messaging.envelope import Envelope
+from shared.messaging.outbox import Unit
+from shared.messaging.received import Received
+from shared.observability import get_logger
+from tickets.adapters.deliveries import record_delivery
+from tickets.adapters.desk import load_desk, load_mails
+from tickets.adapters.rows import message_id_of
+from tickets.adapters.save import Done, Numbers, save
+from tickets.adapters.tables import scanners
+from tickets.domain.carry_out import apply, carry_out
+from tickets.domain.keys import address_key, lock_names
+from tickets.domain.state import Change, Desk, Effects, MailState
+from tickets.events import emit_outcome, emit_ticket_event
+
+log = get_logger("tickets")
+
+BY_MAIL = "mail"
+REASON_CHARS = 2000
+ESCAPED_NUL = b"\\u0000"
+
+
+def locks_of(received: Received[TicketCommand]) -> Iterable[str]:
+    """Advisory locks that one command needs."""
+    return lock_names(_body(received))
+
+
+async def on_commands(unit: Unit, received: Sequence[Received[TicketCommand]]) -> None:
+    """A batch of commands: load all they need, decide one after the other, store all they did, tell it."""
+    commands = [_body(one) for one in received]
+    desk = await load_desk(unit.conn, commands)
+    at = unit.clock()
+    done: list[Done] = []
+    for one, command in zip(received, commands, strict=True):
+        effects = carry_out(command, desk, at, asked_again=one.envelope.resend > 0)
+        apply(effects, command, desk)
+        done.append(Done(command, effects))
+    number = await save(unit.conn, done, desk)
+    for one, what in zip(received, done, strict=True):
+        _tell(unit, what, desk, number, one.envelope)
+
+
+async def on_command(_: Unit, __: Received[TicketCommand]) -> None:
+    """Nothing is left to do: `on_commands` did the whole batch in the same transaction."""
+
+
+async def on_command_failure(unit: Unit, failed: Failed) -> None:
+    """Our own dead letter: the mail's outcome is `failed` (or `dropped`) until a later command succeeds."""
+    try:
+        command = TicketCommand.model_validate(without_nul(json.loads(failed.record.value or b"")))
+    except (ValidationError, ValueError):
+        log.exception("a dead letter names no mail; its outcome stays open", mail_id=failed.mail_id)
+        return
+    failure = Failure(outcome="dropped" if failed.outcome == "dropped" else "failed", reason=failed.reason[:REASON_CHARS])
+    command = command.model_copy(update={"kind": CommandKind.FAILURE, "failure": failure})
+    desk = Desk(mails=await load_mails(unit.conn, [command.mail_id]))
+    effects = carry_out(command, desk, unit.clock())
+    number = await save(unit.conn, [Done(command, effects)], desk)
+    _tell(unit, Done(command, effects), desk, number, failed.envelope)
+
+
+def _tell(unit: Unit, done: Done, desk: Desk, number: Numbers, cause: Envelope | None) -> None:
+    """The outcome, and the change of the ticket where there is one."""
+    effects = done.effects
+    if effects.repeat is not None:
+        emit_outcome(unit, effects.repeat, effects.repeat.ticket_id, cause)
+    if effects.mail is None:
+        return
+    emit_outcome(unit, effects.mail, number(effects.mail.ticket_id), cause)
+    if effects.ticket is not None:
+        _tell_of_ticket(unit, effects.mail, effects, desk, number, cause)
+    log.info("carried out", mail_id=effects.mail.mail_id, outcome=effects.mail.type.value, ticket=number(effects.mail.ticket_id))
+
+
+def _tell_of_ticket(unit: Unit, mail: MailState, effects: Effects, desk: Desk, number: Numbers, cause: Envelope | None) -> None:
+    ticket = effects.ticket
+    ticket_id = number(ticket.id) if ticket else None
+    if ticket is None or ticket_id is None:
+        return
+    kind = TicketEventType.CREATED if effects.change is Change.OPENED else TicketEventType.UPDATED
+    of, message = (mail.mail_id, mail.run, mail.revision), message_id_of(mail.mail_id)
+    emit_ticket_event(
+        unit, kind, ticket_id, ticket.title, actor=BY_MAIL, at=mail.at, of=of, message_id=message, mail_id=mail.mail_id, cause=cause
+    )
+    older = number(ticket.linked_ticket_id)
+    if kind is TicketEventType.CREATED and older is not None:
+        title = desk.tickets[ticket.linked_ticket_id or 0].title
+        emit_ticket_event(unit, TicketEventType.LINKED, older, title, actor=BY_MAIL, at=mail.at, of=of, mail_id=mail.mail_id, cause=cause)
+
+
+async def on_scanner(unit: Unit, received: Received[ScannerSettings]) -> None:
+    """Keep our copy of the scanner; a lower version is older news. A deleted one keeps its row: its tickets still name it."""
+    if received.tombstone:
+        await unit.conn.execute(update(scanners).where(scanners.c.scanner_id == received.key).values(deleted=True))
+        return
+    body = received.body
+    row = {
+        "scanner_id": body.scanner_id,
+        "version": body.version,
+        "name": body.name,
+        "address": body.address,
+        "folded": address_key(body.address),
+        "sender_id": body.sender_id,
+        "deleted": False,
+    }
+    statement = insert(scanners).values(row)
+    changes = {name: statement.excluded[name] for name in row if name != "scanner_id"}
+    newer = scanners.c.version <= statement.excluded.version
+    await unit.conn.execute(statement.on_conflict_do_update(index_elements=[scanners.c.scanner_id], set_=changes, where=newer))
+
+
+async def on_delivery(unit: Unit, received: Received[MailDelivery]) -> None:
+    """The state of one answer for one recipient; of two states the one with the higher sequence holds."""
+    body = received.body
+    ticket = await record_delivery(unit.conn, body)
+    if ticket is not None:
+        emit_ticket_event(
+            unit,
+            TicketEventType.DELIVERY,
+            ticket.id,
+            ticket.title,
+            actor="notifier",
+            at=body.at,
+            of=(body.outgoing_id, body.recipient, body.sequence),
+            message_id=body.outgoing_id,
+            cause=received.envelope,
+        )
+
+
+def _body(received: Received[TicketCommand]) -> TicketCommand:
+    """Postgres' texts take no NUL; a command from a healthy rules service has none."""
+    if ESCAPED_NUL not in received.value:
+        return received.body
+    return TicketCommand.model_validate(without_nul(json.loads(received.value)))
+
+
+def without_nul(value: Any) -> Any:
+    """A JSON value whose texts have U+FFFD in place of NUL."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(item) for name, item in value.items()}
+    return value
