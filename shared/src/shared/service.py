@@ -21,6 +21,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
+from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
@@ -68,6 +69,16 @@ class Service:
         consumer.subscribe(self._broker)
         self._consumers.append(consumer)
 
+    @property
+    def consumers(self) -> Sequence[Consumer[Any]]:
+        """The consumers in the order they were subscribed."""
+        return self._consumers
+
+    @property
+    def broker(self) -> KafkaBroker:
+        """The broker they are subscribed on."""
+        return self._broker
+
     def loop(self, run: Loop) -> None:
         """Run a background loop while the service lives; it is cancelled at stop. One that ends by an error stops the service."""
         self._loops.append(run)
@@ -79,6 +90,7 @@ class Service:
     def app(self, routers: Sequence[APIRouter] = (), *, public: Sequence[APIRouter] = ()) -> FastAPI:
         """The application. `routers` are for other services only (service token); `public` ones look after themselves."""
         app = FastAPI(title=f"Mail Converter: {self.name}", lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+        app.state.service = self
         install_problems(app)
         app.include_router(self._health())
         guard = require_service_token(self.settings.service_token)
