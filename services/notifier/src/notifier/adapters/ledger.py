@@ -1,0 +1,180 @@
+"""The outgoing ledger: every answer once, its recipients' states, and the events that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from notifier.adapters.tables import OUTGOING, RECIPIENTS
+from notifier.domain.compose import recipients, subject
+from notifier.domain.schedule import OPEN
+from shared.events import DeliveryState, MailDelivery, OutgoingMail, derived_id
+from shared.messaging.envelope import Envelope, read_envelope
+from shared.messaging.outbox import Unit
+from shared.messaging.received import Received
+from shared.topics import MAIL_DELIVERIES
+
+WAKE_CHANNEL = "outgoing"
+"""LISTEN/NOTIFY channel on which sending loops are woken."""
+NOT_AN_ADDRESS = "not an address that mail can be sent to"
+REPLAYED = "a replay sends no mail"
+BEFORE_SENDING = frozenset({"queued", "delayed"})
+Changes = Mapping[str, tuple[DeliveryState, str]]
+"""Recipient's address → its new state with the reason."""
+
+
+async def wake(conn: AsyncConnection) -> None:
+    """Wake the sending loops when the transaction commits."""
+    await conn.execute(text("select pg_notify(:channel, '')"), {"channel": WAKE_CHANNEL})
+
+
+async def known(conn: AsyncConnection, outgoing_id: str, *, lock: bool = True) -> Row[Any] | None:
+    """The mail's row."""
+    query = select(OUTGOING).where(OUTGOING.c.id == outgoing_id)
+    return (await conn.execute(query.with_for_update() if lock else query)).first()
+
+
+async def recipients_of(conn: AsyncConnection, outgoing_ids: Iterable[str]) -> Sequence[Row[Any]]:
+    query = select(RECIPIENTS).where(RECIPIENTS.c.outgoing_id.in_(list(outgoing_ids))).order_by(RECIPIENTS.c.address)
+    return (await conn.execute(query)).all()
+
+
+async def enter(unit: Unit, received: Received[OutgoingMail], now: datetime, refused: str | None = None) -> None:
+    """A mail not known yet: accepted for sending, or with `refused` kept as cancelled, so that no later copy of the event sends it."""
+    mail = received.body
+    row = {
+        "id": mail.outgoing_id,
+        "ticket_id": mail.ticket_id,
+        "scanner_id": mail.scanner_id,
+        "message_id": mail.message_id.replace("\x00", ""),
+        "subject": subject(mail.title, mail.ticket_id),
+        "event": _without_nul(mail.model_dump(mode="json", by_alias=True, exclude_none=True)),
+        "cause": dict(received.record.headers),
+        "state": "queued",
+        "next_try_at": max(now, mail.not_before) if mail.not_before else now,
+        "not_before": mail.not_before,
+    }
+    changes: dict[str, tuple[DeliveryState, str]] = {}
+    boxes = recipients(mail)
+    for address, mailbox in boxes.items():
+        state = DeliveryState.CANCELLED if refused else DeliveryState.ACCEPTED if mailbox else DeliveryState.FAILED
+        changes[address] = state, refused or ("" if mailbox else NOT_AN_ADDRESS)
+    if refused or not any(boxes.values()):
+        row |= {"state": "cancelled" if refused else "failed", "last_error": refused or "none of its recipients is an address"}
+    await unit.conn.execute(insert(OUTGOING).values(row).on_conflict_do_nothing())
+    if boxes:
+        rows = [
+            {"outgoing_id": mail.outgoing_id, "address": one, "mailbox": box, "state": "new", "sequence": 0} for one, box in boxes.items()
+        ]
+        await unit.conn.execute(insert(RECIPIENTS).values(rows).on_conflict_do_nothing())
+    await tell(unit, mail.outgoing_id, changes, cause=received.envelope)
+    await wake(unit.conn)
+
+
+async def cancel(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) -> None:
+    """Cancel wins until the dialogue starts; afterwards it is too late, and what became of the mail is told (again)."""
+    people = await recipients_of(unit.conn, [row.id])
+    if row.state in BEFORE_SENDING:
+        changes = {one.address: (DeliveryState.CANCELLED, "") for one in people if one.state in OPEN}
+        state = "sent" if any(one.state == DeliveryState.SENT for one in people) else "cancelled"
+        await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(state=state, next_try_at=None))
+        await tell(unit, row.id, changes, cause=received.envelope)
+        return
+    if row.state in {"sending", "sent"}:
+        late = {one.address: (DeliveryState.TOO_LATE, "") for one in people if one.state in {*OPEN, DeliveryState.SENT}}
+        await tell(unit, row.id, late, cause=received.envelope, keep=False)
+    # The newest news of a mail that went out stays that it went out.
+    await tell(unit, row.id, {one.address: (DeliveryState(one.state), one.detail) for one in people if one.state not in OPEN})
+
+
+async def repeat(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) -> None:
+    """Tell the stored states again, under the ids they had."""
+    for one in await recipients_of(unit.conn, [row.id]):
+        _emit(unit, row, one.address, DeliveryState(one.state), one.detail, one.sequence, one.at, received.envelope)
+
+
+async def tell(unit: Unit, outgoing_id: str, changes: Changes, *, cause: Envelope | None = None, keep: bool = True) -> None:
+    """Set the recipients' states and emit them under the next sequence number. With `keep` false they are only told."""
+    if not changes:
+        return
+    statement = update(OUTGOING).where(OUTGOING.c.id == outgoing_id).values(sequence=OUTGOING.c.sequence + 1)
+    row = (await unit.conn.execute(statement.returning(OUTGOING))).one()
+    now = unit.clock()
+    if keep:
+        values = [
+            {"outgoing_id": outgoing_id, "address": address, "state": state, "detail": detail, "sequence": row.sequence, "at": now}
+            for address, (state, detail) in changes.items()
+        ]
+        await _set_states(unit.conn, values)
+    for address, (state, detail) in changes.items():
+        _emit(unit, row, address, state, detail, row.sequence, now, cause or cause_of(row))
+
+
+def cause_of(row: Row[Any]) -> Envelope:
+    """The event that asked for the mail; its trace goes on, its number of resends does not."""
+    return replace(read_envelope(row.cause), resend=0)
+
+
+async def _set_states(conn: AsyncConnection, values: list[dict[str, Any]]) -> None:
+    statement = insert(RECIPIENTS).values(values)
+    fields = ("state", "detail", "sequence", "at")
+    changed = {name: getattr(statement.excluded, name) for name in fields}
+    await conn.execute(statement.on_conflict_do_update(index_elements=[RECIPIENTS.c.outgoing_id, RECIPIENTS.c.address], set_=changed))
+
+
+def _emit(unit: Unit, row: Row[Any], address: str, state: DeliveryState, detail: str, sequence: int, at: datetime, cause: Envelope) -> None:
+    body = MailDelivery(
+        outgoing_id=row.id,
+        ticket_id=row.ticket_id,
+        message_id=row.message_id,
+        recipient=address,
+        state=state,
+        sequence=sequence,
+        detail=detail,
+        at=at,
+    )
+    event_id = derived_id(row.id, address, sequence, "delivery")
+    unit.emit(MAIL_DELIVERIES, event_id=event_id, key=str(row.ticket_id), body=body, cause=cause)
+
+
+async def try_again(unit: Unit, row: Row[Any]) -> None:
+    """A person asks for another try now: failed and delayed recipients get one, for the whole time of retries."""
+    people = await recipients_of(unit.conn, [row.id])
+    again = {DeliveryState.FAILED, *OPEN}
+    changes = {one.address: (DeliveryState.ACCEPTED, "tried again by hand") for one in people if one.state in again and one.mailbox}
+    values = {"state": "queued", "next_try_at": func.now(), "first_try_at": None, "claimed_by": None, "claimed_until": None}
+    await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(values))
+    await tell(unit, row.id, changes)
+    await wake(unit.conn)
+
+
+async def page(
+    conn: AsyncConnection, *, ticket_id: int | None, state: str | None, before: int | None, limit: int
+) -> tuple[list[Row[Any]], dict[str, list[str]]]:
+    """Newest first, with each mail's recipients."""
+    query = select(OUTGOING).order_by(OUTGOING.c.position.desc()).limit(limit)
+    for column, value in ((OUTGOING.c.ticket_id, ticket_id), (OUTGOING.c.state, state)):
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        query = query.where(OUTGOING.c.position < before)
+    rows = list((await conn.execute(query)).all())
+    people: dict[str, list[str]] = {row.id: [] for row in rows}
+    for one in await recipients_of(conn, people):
+        people[one.outgoing_id].append(one.address)
+    return rows, people
+
+
+def _without_nul(value: Any) -> Any:
+    """Postgres' jsonb takes no NUL."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, dict):
+        return {name: _without_nul(item) for name, item in value.items()}
+    return [_without_nul(item) for item in value] if isinstance(value, list) else value

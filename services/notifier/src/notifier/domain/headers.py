@@ -1,0 +1,105 @@
+"""Header fields that hold what they were given and nothing else (RFC 5322 and 2047).
+
+Every text passes `one_line` and every address and id is matched as a whole, so that no input can end a line, and with it a field.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+
+from shared.mail.model import Address
+
+WIDTH = 76
+MAX_ADDRESS = 254
+"""RFC 5321, 4.5.3.1.3: a path of 256 octets with its angle brackets."""
+MAX_ID = 900
+"""So that an id fits a line of 998 octets (RFC 5322, 2.1.1)."""
+MAX_REFERENCES = 50
+MAX_NAME = 200
+WORD_OCTETS = 42
+"""Octets per encoded word: 56 characters of base64 and 12 around them stay below 75."""
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOMS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f:.]+\])")
+_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]+>")
+_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~ -]+")
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, runs of blanks made one."""
+    return _UNSAFE.sub(" ", _SURROGATE.sub("\ufffd", text)).strip()
+
+
+def mailbox(address: str) -> str | None:
+    """The address as it may stand in a header and in an SMTP command, its domain in ASCII (IDNA); None where it is none."""
+    local, at, domain = address.strip().rpartition("@")
+    if not at or not _ATOMS.fullmatch(local):
+        return None
+    try:
+        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:
+        return None
+    whole = f"{local}@{ascii_domain}"
+    return whole if _DOMAIN.fullmatch(ascii_domain) and len(whole) <= MAX_ADDRESS else None
+
+
+def message_ids(ids: Iterable[str]) -> list[str]:
+    """The ids that are ids, each once. Of very many the first and the newest stay, as news readers do (RFC 5537, 3.4.4)."""
+    known = list(dict.fromkeys(one for one in (item.strip() for item in ids) if _ID.fullmatch(one) and len(one) <= MAX_ID))
+    return known if len(known) <= MAX_REFERENCES else [known[0], *known[1 - MAX_REFERENCES :]]
+
+
+def field(name: str, tokens: Sequence[str]) -> str:
+    """One header field, folded before the tokens that would leave a line of 76; without line end. Tokens hold no line break."""
+    lines = [f"{name}:"]
+    for number, token in enumerate(tokens):
+        if number and len(lines[-1]) + 1 + len(token) > WIDTH:
+            lines.append("")
+        lines[-1] += f" {token}"
+    return "\r\n".join(lines)
+
+
+def text_tokens(text: str) -> list[str]:
+    """An unstructured value: plain words stay plain, the stretch that needs it becomes encoded words."""
+    words = one_line(text).split(" ")
+    odd = [number for number, word in enumerate(words) if not word.isascii() or "=?" in word or len(word) > WIDTH - 10]
+    if not odd:
+        return words
+    first, last = odd[0], odd[-1]
+    return [*words[:first], *encoded_words(" ".join(words[first : last + 1])), *words[last + 1 :]]
+
+
+def address_tokens(addresses: Sequence[Address]) -> list[str]:
+    """A list of mailboxes; those `mailbox` refuses are left out."""
+    known = [(one_line(one.name)[:MAX_NAME].strip(), address) for one in addresses if (address := mailbox(one.address))]
+    tokens = [[*_phrase(name), f"<{address}>"] if name else [address] for name, address in known]
+    for before_comma in tokens[:-1]:
+        before_comma[-1] += ","
+    return [token for group in tokens for token in group]
+
+
+def encoded_words(text: str) -> list[str]:
+    """RFC 2047 words in UTF-8 and base64, no character split between two."""
+    chunks, chunk = [], b""
+    for character in text:
+        octets = character.encode()
+        if len(chunk) + len(octets) > WORD_OCTETS:
+            chunks.append(chunk)
+            chunk = b""
+        chunk += octets
+    return [f"=?utf-8?b?{base64.b64encode(octets).decode()}?=" for octets in [*chunks, chunk] if octets]
+
+
+def _phrase(name: str) -> list[str]:
+    if _PHRASE.fullmatch(name) and "=?" not in name:
+        return name.split(" ")
+    if name.isascii() and "=?" not in name:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return [f'"{escaped}"']
+    return encoded_words(name)

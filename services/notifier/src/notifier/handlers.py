@@ -1,0 +1,50 @@
+"""What the notifier does with events: it writes its ledger, nothing else. The sending loop works from the ledger."""
+
+from __future__ import annotations
+
+from notifier.adapters import ledger, senders
+from shared.events import OutgoingMail, ScannerSettings
+from shared.messaging.outbox import Unit
+from shared.messaging.received import Received
+from shared.observability import get_logger
+
+log = get_logger("handlers")
+
+
+async def on_outgoing(unit: Unit, received: Received[OutgoingMail]) -> None:
+    """Send, cancel, or say again what became of it."""
+    mail = received.body
+    row = await ledger.known(unit.conn, mail.outgoing_id)
+    if mail.type == "cancel":
+        await _on_cancel(unit, received)
+    elif row is not None:
+        if received.envelope.resend:
+            await ledger.repeat(unit, received, row)
+    elif received.envelope.replay:
+        await ledger.enter(unit, received, unit.clock(), refused=ledger.REPLAYED)
+        log.info("replayed answer not sent", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, replay=received.envelope.replay)
+    else:
+        await ledger.enter(unit, received, unit.clock())
+        log.info("answer accepted", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, message_id=mail.message_id)
+
+
+async def _on_cancel(unit: Unit, received: Received[OutgoingMail]) -> None:
+    """A replayed cancel changes nothing. One that comes before its mail keeps the mail from ever leaving."""
+    mail = received.body
+    row = await ledger.known(unit.conn, mail.outgoing_id)
+    if received.envelope.replay:
+        return
+    if row is None:
+        await ledger.enter(unit, received, unit.clock(), refused="cancelled before it came")
+    else:
+        await ledger.cancel(unit, received, row)
+    log.info("answer cancelled", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, was=row.state if row else "unknown")
+
+
+async def on_scanner(unit: Unit, received: Received[ScannerSettings]) -> None:
+    """Remember from which address and through which identity a mailbox answers."""
+    if received.tombstone:
+        await senders.remove_scanner(unit.conn, received.key)
+    else:
+        await senders.save_scanner(unit.conn, received.body)
+    await ledger.wake(unit.conn)
