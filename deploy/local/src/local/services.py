@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import secrets
@@ -10,7 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local import http
+from aiokafka.errors import KafkaError
+
+from local import http, schema
 from local.child import Child, last_line
 from local.errors import StackError
 from local.home import Home
@@ -61,11 +64,6 @@ def environment(home: Home, service: str, sources: Sources, instance: str = "") 
         settings |= {f"{other.upper()}_URL": url(home, other) for other in SERVICES if other != "console"}
         settings["PUBLIC_URL"] = url(home, "console")
     return _with_prefix(service, settings)
-
-
-def shared_environment(home: Home, bootstrap: str) -> dict[str, str]:
-    """The settings of the one-shot commands of `shared`."""
-    return _with_prefix("shared", {"KAFKA_BOOTSTRAP": bootstrap, "NAMESPACE": NAMESPACE, "ARCHIVE_URL": home.archive.as_uri()})
 
 
 def _with_prefix(service: str, settings: dict[str, str]) -> dict[str, str]:
@@ -131,14 +129,24 @@ class Command:
 
 
 def migrate(home: Home, sources: Sources) -> list[Command]:
-    """Start all migrations side by side, each in its own database."""
-    return [Command(home, f"migrate-{s}", [s, "migrate"], environment(home, s, sources)) for s in SERVICES]
+    """Start the migrations that are needed side by side, each in its own database."""
+    behind = [s for s in SERVICES if not schema.is_newest(s, sources.databases[s].replace("+psycopg", ""))]
+    return [Command(home, f"migrate-{s}", [s, "migrate"], environment(home, s, sources)) for s in behind]
 
 
-def apply_topics(home: Home, bootstrap: str) -> Command:
-    return Command(home, "topics", ["shared.topics", "apply"], shared_environment(home, bootstrap))
+def apply_topics(bootstrap: str) -> None:
+    """In this process: another one would take a second only to load Kafka's client. Raises StackError."""
+    from shared import topics  # its events are pydantic models: not for `status` and `send` to wait for
+
+    try:
+        asyncio.run(topics.apply(bootstrap, NAMESPACE))
+    except (KafkaError, OSError) as error:
+        message = f"Kafka at {bootstrap} did not take the topics: {error}"
+        raise StackError(message) from error
 
 
-def make_archive(home: Home) -> Command:
+def make_archive(home: Home) -> None:
     """The marker in the archive, without which no service starts: a wrong folder is not mistaken for an empty archive."""
-    return Command(home, "archive", ["shared.archive", "init"], shared_environment(home, ""))
+    from shared.archive import Archive
+
+    Archive(home.archive.as_uri()).initialise()

@@ -79,12 +79,12 @@ class Installation:
         watch.add([stack.kafka], KAFKA_GROUP)
         if early_mail:
             watch.add([stack.mail], MAIL_GROUP)
-        self.commands.append(services.make_archive(self.home))
+        services.make_archive(self.home)
         watch.wait([stack.postgres])
         sources = Sources(stack.kafka.bootstrap, {name: stack.postgres.create_database(name) for name in SERVICES})
         self.commands += services.migrate(self.home, sources)
         watch.wait([stack.kafka])
-        self.commands.append(services.apply_topics(self.home, stack.kafka.bootstrap))
+        services.apply_topics(stack.kafka.bootstrap)
         for command in self.commands:
             command.wait()
         children = self._services(sources)
