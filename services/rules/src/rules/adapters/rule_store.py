@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.adapters.tables import RULE_INDEX, RULE_SETS, SCANNERS
@@ -76,7 +76,7 @@ async def current_stamps(conn: AsyncConnection, scanner_ids: Iterable[str]) -> d
     sets = RULE_SETS.c
     newest = (
         select(sets.scanner_id, sets.version, sets.created_at)
-        .distinct(sets.scanner_id)
+        .ext(distinct_on(sets.scanner_id))
         .where(sets.scanner_id.in_(list(scanner_ids)))
         .order_by(sets.scanner_id, sets.version.desc())
     )
