@@ -30,7 +30,7 @@ async def dead_letters(
     """One page, service after service. A letter's id says whose it is: `tickets.<id>`."""
     first, inner = _position(cursor)
     found: list[DeadLetter] = []
-    away: list[str] = Field(default=[])
+    away: list[str] = []
     for index in range(first, len(SERVICES)):
         service = SERVICES[index]
         params = {"limit": limit - len(found), "cursor": inner if index == first else None, "state": state}
