@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.kit.eventually import eventually
+from tests.kit.ports import free_port
 
 PASSWORD = "dovecot-secret"
 MISSING = "Dovecot is not installed (Debian: apt-get install dovecot-imapd)"
@@ -87,7 +88,7 @@ class Dovecot:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -96,8 +97,8 @@ class Dovecot:
         if program is None:
             raise RuntimeError(MISSING)
         self._prepare()
-        output = (self.folder / "start.log").open("ab")
-        self._process = subprocess.Popen([program, "-F", "-c", str(self.folder / "dovecot.conf")], stdout=output, stderr=output)
+        with (self.folder / "start.log").open("ab") as output:
+            self._process = subprocess.Popen([program, "-F", "-c", str(self.folder / "dovecot.conf")], stdout=output, stderr=output)
         eventually(self._answers, 15)
 
     def stop(self) -> None:
@@ -134,9 +135,3 @@ class Dovecot:
             connection.settimeout(5)
             return connection.recv(100).startswith(b"* OK")
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 from tests.kit.api import Api
 from tests.kit.eventually import eventually
+from tests.kit.ports import free_port
 
 COMMAND = [sys.executable, "-m", "local"]
 START_S = 120
@@ -26,7 +26,7 @@ class Installation:
 
     def __init__(self, **environment: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="mailconverter-up-"))
-        self.port = _free_port()
+        self.port = free_port()
         ours = {name: value for name, value in os.environ.items() if not name.startswith("MAILCONVERTER_") or name.endswith("_CACHE")}
         self.environment = ours | {"MAILCONVERTER_HOME": str(self.path), "MAILCONVERTER_PORT": str(self.port)} | environment
         self.output = self.path.with_name(f"{self.path.name}.log")
@@ -92,9 +92,3 @@ class Installation:
         if self._process.poll() is not None:
             raise RuntimeError(f"`mailconverter up` ended with {self._process.returncode}:\n{self.printed()[-2000:]}")
         return "Ctrl-C stops everything" in self.printed()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

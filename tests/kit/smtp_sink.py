@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
@@ -10,6 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.kit.mail import parse
+from tests.kit.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,16 @@ class SmtpSink:
     """Start it, give `port` to the sender under test, read `accepted`."""
 
     accepted: list[Accepted] = field(default_factory=list)
+    port: int = field(default_factory=free_port)
     _controller: Controller | None = None
 
     def start(self) -> None:
-        self._controller = Controller(self, hostname="127.0.0.1", port=0, ready_timeout=10)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
         self._controller.start()
 
     def stop(self) -> None:
         if self._controller is not None:
             self._controller.stop()
-
-    @property
-    def port(self) -> int:
-        assert self._controller is not None
-        assert isinstance(self._controller.server, asyncio.Server)
-        return int(self._controller.server.sockets[0].getsockname()[1])
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
         """Called by aiosmtpd at the end of DATA."""

@@ -38,8 +38,9 @@ class System:
 
     def start(self) -> None:
         """Returns when all five are ready and the API has a token."""
-        commands = [services.make_archive(self.home), services.apply_topics(self.home, self.sources.bootstrap)]
-        for command in [*commands, *services.migrate(self.home, self.sources)]:
+        services.make_archive(self.home)
+        services.apply_topics(self.sources.bootstrap)
+        for command in services.migrate(self.home, self.sources):
             command.wait()
         for part in self.parts.values():
             part.start()
