@@ -166,7 +166,8 @@ _PUT_OUTCOMES = text(
     """
     update ledger l set state = 'done', outcome_type = o.type, outcome_run = o.run,
         outcome_revision = o.revision,
-        outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name, outcome_reason = o.reason, outcome_at = o.at
+        outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name,
+        outcome_reason = o.reason, outcome_at = o.at
     from unnest(cast(:id as text[]), cast(:type as text[]), cast(:run as int[]),
         cast(:revision as int[]), cast(:ticket as bigint[]),
         cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:at as timestamptz[]))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import imaplib
+import socket
+import ssl
+
+import pytest
+
+from fetcher.adapters.imap_errors import LoginRefusedError, explain
+from fetcher.domain.backoff import pause
+from fetcher.domain.parameters import KNOWN, ParameterError, read_parameters
+
+
+def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ParameterError) as error:
+        read_parameters({"TIMEOUT": "5"})
+    assert error.value.name == "TIMEOUT"
+    assert all(name in str(error.value) for name in KNOWN)
+
+
+def test_known_parameters_become_values() -> None:
+    values = {"DISABLE_AUTHENTICATOR": "plain|CRAM-MD5", "CONNECT_TIMEOUT": "5", "BATCH_SIZE": "10", "CA_FILE": "/etc/ca.pem"}
+    found = read_parameters(values)
+    assert (found.disabled, found.connect_timeout, found.batch_size) == ({"PLAIN", "CRAM-MD5"}, 5, 10)
+
+
+@pytest.mark.parametrize("values", [{"READ_TIMEOUT": "0"}, {"CA_FILE": " "}, {"DISABLE_AUTHENTICATOR": "PLAIN|LOGIN|CRAM-MD5"}])
+def test_a_value_of_no_use_is_refused(values: dict[str, str]) -> None:
+    with pytest.raises(ParameterError):
+        read_parameters(values)
+
+
+def test_a_refused_login_is_left_alone_longer() -> None:
+    assert [pause(n, login=False, jitter=0) for n in (1, 2, 3, 9, 99)] == [1, 2, 4, 256, 300]
+    assert [pause(n, login=True, jitter=0) for n in (1, 2, 99)] == [300, 600, 3600]
+    assert pause(1, login=False, jitter=1) == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (socket.gaierror(-2, "x"), "was not found"),
+        (ConnectionRefusedError(), "check the port"),
+        (TimeoutError(), "did not answer in time"),
+        (ssl.SSLCertVerificationError(1, "x"), "CA_FILE"),
+        (ssl.SSLError(1, "x"), "SSL type"),
+        (LoginRefusedError("NO"), "user name or password"),
+        (imaplib.IMAP4.abort("gone"), "broke"),
+        (imaplib.IMAP4.error("odd"), "no good IMAP"),
+    ],
+)
+def test_each_error_is_told_with_what_to_do(error: Exception, says: str) -> None:
+    assert says in explain(error, "imap.company.example", 993)
+
+
+def test_a_server_that_cannot_check_the_password_now_is_no_refusal() -> None:
+    assert not LoginRefusedError("[UNAVAILABLE] Temporary authentication failure").login
+    assert LoginRefusedError("[AUTHENTICATIONFAILED]").login
