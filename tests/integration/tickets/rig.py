@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,7 +45,7 @@ from tickets.spam import SpamJobs
 from tickets.sweep import Sweep
 
 OWN = "help@company.example"
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CREATE = Candidate(rule_id="r-create", rule_name="Everything else", action=Action(type=ActionType.CREATE_TICKET))
 REPLY = Candidate(
     rule_id="r-reply", rule_name="Known conversation", action=Action(type=ActionType.UPDATE_TICKET, lookup=Lookup.CONVERSATION)
@@ -80,8 +80,7 @@ def command(content: CommandMail | None = None, candidates: Sequence[Candidate] 
     return TicketCommand(**{**values, **fields})
 
 
-def failure(of: TicketCommand, reason: str, tries: int = 3) -> TicketCommand:
-    del tries
+def failure(of: TicketCommand, reason: str) -> TicketCommand:
     return of.model_copy(update={"kind": CommandKind.FAILURE, "mail": None, "failure": Failure(outcome="failed", reason=reason)})
 
 
@@ -100,7 +99,9 @@ class Rig:
     """Consumers, API, sweep and spam jobs of one replica."""
 
     def __init__(self, database_url: str, archive: Path) -> None:
-        self.settings = Settings(database_url=database_url, service_token="t" * 32, archive_url=archive.as_uri(), max_tries=1)
+        self.settings = Settings(
+            database_url=SecretStr(database_url), service_token=SecretStr("t" * 32), archive_url=archive.as_uri(), max_tries=1
+        )
         self.engine: AsyncEngine = make_engine(self.settings.database_url, application="test")
         self.outbox = Outbox(self.engine, MESSAGING.outbox, Source("tickets", "test"))
         self.commands, self.scanners, self.deliveries = make_consumers(self.outbox, self.settings)
@@ -112,7 +113,6 @@ class Rig:
         for router in routers(self.outbox, self.archive, self.jobs):
             app.include_router(router)
         self.api = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tickets", headers={"X-Actor": "user:olga"})
-        self._closing = AsyncExitStack()
 
     async def start(self) -> None:
         """An empty desk with one scanner."""

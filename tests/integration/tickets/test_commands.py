@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
 from alembic import command as alembic
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from shared.database import alembic_config
 from shared.events import Action, ActionType, Candidate, CommandKind, Lookup
-from shared.mail.model import Address
+from shared.mail.model import Address, Attachment
 from shared.service import migrations_folder
 from shared.topics import TICKET_COMMANDS
 from tests.integration.tickets.rig import CREATE, NOON, REPLY, Rig, command, command_record, failure, mail, record, update
+from tickets.adapters.tables import MESSAGING
 
 pytestmark = pytest.mark.connected
 
@@ -180,13 +181,31 @@ async def test_odd_texts_are_kept_and_stop_nothing(rig: Rig) -> None:
     assert (await rig.outcome(again.mail_id))["ticket_id"] == 2
 
 
-async def test_a_command_that_fails_alone_is_a_dead_letter_and_its_neighbours_are_done(rig: Rig) -> None:
-    good, bad = command(), command()
-    poison = bad.model_copy(update={"received_at": None})
-    data = json.dumps({**json.loads(bad.model_dump_json(by_alias=True)), "archive_key": "\ud800"}).encode()
-    del poison
-    await rig.commands.on_records([command_record(good), record(TICKET_COMMANDS, bad, "bad", value=data), command_record(command())])
-    assert len(await rig.tickets()) == 2
+async def test_a_command_that_cannot_be_carried_out_is_a_failed_mail_and_its_neighbours_are_done(rig: Rig) -> None:
+    impossible = Attachment(part="2", name="a", type="a/b", size=10**30, sha256="0")
+    good, bad, unreadable, last = command(), command(mail(attachments=[impossible])), command(), command()
+    value = unreadable.model_dump_json(by_alias=True).replace("It burns.", "\\ud800").encode()
+    records = [command_record(good), command_record(bad), record(TICKET_COMMANDS, unreadable, "odd", value=value), command_record(last)]
+    await rig.commands.on_records(records)
+    assert [ticket["message_count"] for ticket in await rig.tickets()] == [1, 1]
+    for one in (bad, unreadable):
+        outcome = await rig.outcome(one.mail_id)
+        assert (outcome["type"], outcome["scanner_id"]) == ("failed", "s1")
+    assert "out of range" in (await rig.outcome(bad.mail_id))["reason"]
+
+
+async def test_a_dead_letter_that_is_dropped_says_so_and_a_later_command_still_counts(rig: Rig) -> None:
+    bad = command(mail(attachments=[Attachment(part="2", name="a", type="a/b", size=10**30, sha256="0")]))
+    await rig.carry_out(bad)
+    async with rig.engine.connect() as conn:
+        (letter,) = (await conn.execute(select(MESSAGING.dead_letters.c.id))).scalars().all()
+    await rig.commands.dead_letters.drop(letter, "a broken sender")
+    outcome = await rig.outcome(bad.mail_id)
+    assert (outcome["type"], outcome["reason"], outcome["revision"]) == ("dropped", "a broken sender", 2)
+    repaired = bad.model_copy(update={"mail": mail()})
+    await rig.commands.on_records([record(TICKET_COMMANDS, repaired, "repaired")])
+    outcome = await rig.outcome(bad.mail_id)
+    assert (outcome["type"], outcome["revision"]) == ("ticket", 3)
 
 
 async def test_racing_mails_of_one_conversation_make_one_ticket(rig: Rig, other_replica: Rig) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -59,17 +59,40 @@ async def on_command(_: Unit, __: Received[TicketCommand]) -> None:
 
 async def on_command_failure(unit: Unit, failed: Failed) -> None:
     """Our own dead letter: the mail's outcome is `failed` (or `dropped`) until a later command succeeds."""
-    try:
-        command = TicketCommand.model_validate(without_nul(json.loads(failed.record.value or b"")))
-    except (ValidationError, ValueError):
-        log.exception("a dead letter names no mail; its outcome stays open", mail_id=failed.mail_id)
+    command = _failure_of(failed, unit.clock())
+    if command is None:
+        log.error("a dead letter names no mail", reason=failed.reason[:300])
         return
-    failure = Failure(outcome="dropped" if failed.outcome == "dropped" else "failed", reason=failed.reason[:REASON_CHARS])
-    command = command.model_copy(update={"kind": CommandKind.FAILURE, "failure": failure})
     desk = Desk(mails=await load_mails(unit.conn, [command.mail_id]))
-    effects = carry_out(command, desk, unit.clock())
-    number = await save(unit.conn, [Done(command, effects)], desk)
-    _tell(unit, Done(command, effects), desk, number, failed.envelope)
+    done = Done(command, carry_out(command, desk, unit.clock()))
+    number = await save(unit.conn, [done], desk)
+    _tell(unit, done, desk, number, failed.envelope)
+
+
+def _failure_of(failed: Failed, at: datetime) -> TicketCommand | None:
+    """A command to record the failure, from as much of the event as can be read; None where it does not say which mail it is."""
+    try:
+        read = json.loads(failed.record.value or b"")
+    except ValueError:
+        read = {}
+    given = read if isinstance(read, dict) else {}
+    mail_id, run = given.get("mail_id") or failed.mail_id, given.get("run", 1)
+    if not isinstance(mail_id, str):
+        return None
+    reason = without_nul(failed.reason[:REASON_CHARS])
+    return TicketCommand(
+        mail_id=_storable(mail_id),
+        run=run if isinstance(run, int) and run > 0 else 1,
+        kind=CommandKind.FAILURE,
+        scanner_id=_storable(str(given.get("scanner_id", ""))),
+        received_at=at,
+        archive_key=_storable(str(given.get("archive_key", ""))),
+        failure=Failure(outcome="dropped" if failed.outcome == "dropped" else "failed", reason=reason),
+    )
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 def _tell(unit: Unit, done: Done, desk: Desk, number: Numbers, cause: Envelope | None) -> None:

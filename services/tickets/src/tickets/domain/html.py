@@ -21,6 +21,7 @@ _ATTRIBUTES: Final[dict[str, set[str]]] = {
     "ol": {"start", "type"},
     "blockquote": {"type"},
 }
+_LINKS: Final = ("http:", "https:", "mailto:", "tel:")
 _SCHEMES: Final = {"http", "https", "mailto", "tel", "cid"}
 _DROPPED_WITH_CONTENT: Final = {"script", "style", "title", "head", "svg", "math", "iframe", "object", "template", "noscript", "textarea"}
 
@@ -31,7 +32,7 @@ def sanitise(html: str, images: Mapping[str, str]) -> str:
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "img" and name == "src":
             return images.get(unquote(value[4:]).strip("<>")) if value[:4].lower() == "cid:" else None
-        if tag == "a" and name == "href" and value[:4].lower() == "cid:":
+        if tag == "a" and name == "href" and not value.strip().lower().startswith(_LINKS):
             return None
         return value
 
@@ -42,7 +43,7 @@ def sanitise(html: str, images: Mapping[str, str]) -> str:
         attribute_filter=attribute,
         url_schemes=_SCHEMES,
         clean_content_tags=_DROPPED_WITH_CONTENT,
-        url_relative="deny",
+        url_relative="pass_through",  # the filter lets none through but our own attachments
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
     return _marked(clean)
