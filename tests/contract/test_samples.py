@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.events import EventModel
 from shared.messaging.envelope import MalformedEventError, read_envelope
 from shared.messaging.raw_mail import raw_mail_extensions, read_raw_mail
-from shared.messaging.received import Record, receive
+from shared.messaging.received import Received, Record, receive
 from shared.topics import BY_NAME, MAIL_RAW, TOPICS, Topic
 
 SAMPLES = Path(__file__).parent / "samples" / "v1"
@@ -36,7 +37,7 @@ def test_every_topic_has_a_sample() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_sample_of_the_first_version_is_read_whole(path: Path) -> None:
-    received = receive(record(path, {}), topic_of(path))
+    received: Received[EventModel] = receive(record(path, {}), topic_of(path))
     assert set(received.body.model_dump(exclude_none=True)) >= set(received.body.model_fields_set)
     if topic_of(path) is not MAIL_RAW:
         written = json.loads(received.body.model_dump_json(by_alias=True, exclude_unset=True))

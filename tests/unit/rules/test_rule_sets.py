@@ -69,5 +69,5 @@ def test_nul_is_taken_out_of_every_text() -> None:
     nasty = RuleIn(
         name="a\x00b", conditions=[condition("subject", "contains", "c\x00d")], action=Action(type=ActionType.IGNORE, status="e\x00f")
     )
-    assert "\x00" not in str(rules.added(SET, "n", nasty)[1].model_dump())
+    assert "u0000" not in rules.added(SET, "n", nasty)[1].model_dump_json()
     assert rules.changed(SET, BUILTIN, RulePatch(name="x\x00y"))[0].name == "xy"

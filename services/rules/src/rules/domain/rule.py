@@ -67,8 +67,7 @@ def added(rules: Rules, rule_id: str, new: RuleIn) -> Rules:
     """With the rule put last. Raises RuleRefusedError when the set is full."""
     if len(rules) >= MAX_RULES:
         raise RuleRefusedError(f"A mailbox can have {MAX_RULES} rules; remove one first.")
-    rule = StoredRule(id=rule_id, name=new.name, enabled=new.enabled, match=new.match, conditions=tuple(new.conditions), action=new.action)
-    return (*rules, rule)
+    return (*rules, _stored({**new.model_dump(), "id": rule_id}))
 
 
 def changed(rules: Rules, rule_id: str, patch: RulePatch) -> Rules:

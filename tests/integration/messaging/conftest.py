@@ -1,0 +1,19 @@
+"""A consumer with its tables on the real Kafka and Postgres, in a namespace and a database schema of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.messaging.bench import Bench
+from tests.kit.stack import TestStack
+
+
+@pytest.fixture
+async def bench(stack: TestStack) -> AsyncIterator[Bench]:
+    made = Bench(stack.database_url("messaging"), stack.kafka_bootstrap, f"test-{uuid4().hex[:12]}")
+    await made.open()
+    yield made
+    await made.close()
