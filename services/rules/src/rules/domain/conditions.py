@@ -56,7 +56,7 @@ class Check:
         found = self._search(mail) if self.pattern is not None else None
         holds = found is not None if self.pattern is not None else self._compare(mail)
         condition = self.condition
-        trace = ConditionTrace.model_construct(
+        trace = ConditionTrace(
             field=condition.field.value,
             operator=condition.operator.value,
             value=condition.value[:SHOWN_CHARS],

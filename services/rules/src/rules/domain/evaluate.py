@@ -75,7 +75,7 @@ def _ask(view: MailView, prepared: PreparedRule) -> tuple[Candidate | None, Rule
     answers = [check.ask(view) for check in prepared.checks]
     matched = _matches(rule, answers)
     found = [answer.found for answer in answers if answer.found is not None] if matched else []
-    entry = RuleTrace.model_construct(
+    entry = RuleTrace(
         rule_id=rule.id,
         rule_name=rule.name,
         matched=matched,
@@ -136,4 +136,4 @@ def _passes(rule: StoredRule) -> str:
 
 
 def _untried(rule: StoredRule, note: str) -> RuleTrace:
-    return RuleTrace.model_construct(rule_id=rule.id, rule_name=rule.name, matched=False, conditions=[], captures={}, note=note)
+    return RuleTrace(rule_id=rule.id, rule_name=rule.name, matched=False, conditions=[], captures={}, note=note)
