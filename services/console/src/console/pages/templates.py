@@ -1,0 +1,44 @@
+"""The template environment: autoescaping on, an unknown name is an error, and filters for how values are told."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from console.pages import icons, texts
+from console.pages.files import static_url
+from shared.clock import utc_now
+
+HOME = Path(__file__).parent.parent
+
+
+@cache
+def environment() -> Environment:
+    """One for the process; templates are compiled once."""
+    made = Environment(
+        loader=FileSystemLoader(HOME / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters |= {
+        "full_time": texts.full_time,
+        "iso": lambda value: at.isoformat() if (at := texts.moment(value)) else "",
+        "ago": lambda value: texts.ago(value, utc_now()),
+        "size": texts.size,
+        "interval": texts.interval,
+        "person": texts.person,
+        "address": texts.address,
+        "actor": texts.actor,
+        "pieces": texts.pieces,
+        "rule_conditions": texts.conditions,
+        "rule_action": texts.action,
+        "condition": texts.condition,
+        "outcome": partial(texts.badge, kinds=texts.OUTCOMES),
+        "status": partial(texts.badge, kinds=texts.STATUSES),
+        "delivery": partial(texts.badge, kinds=texts.DELIVERIES),
+        "priority": lambda value: texts.PRIORITIES.get(value, value),
+        "query": lambda values: urlencode({name: value for name, value in values.items() if value}),
+    }
+    made.globals |= {"icon": icons.icon, "static": static_url, "texts": texts}
+    return made

@@ -1,0 +1,268 @@
+"""How values are told to people: pure functions, used as template filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+OUTCOMES: dict[str, tuple[str, str]] = {
+    "ticket": ("New ticket", "good"),
+    "update": ("Added to ticket", "good"),
+    "link": ("Filed with a contact", "good"),
+    "archived": ("Archived", "calm"),
+    "ignored": ("Ignored by a rule", "calm"),
+    "unmatched": ("No rule matched", "warn"),
+    "spam": ("Spam", "calm"),
+    "receipt": ("Receipt", "calm"),
+    "bounce": ("Bounce", "warn"),
+    "auto_reply": ("Automatic reply", "calm"),
+    "loop": ("Own mail come back", "calm"),
+    "duplicate": ("Duplicate", "calm"),
+    "skipped": ("Skipped", "calm"),
+    "gone": ("Gone from the mailbox", "warn"),
+    "failed": ("Failed", "bad"),
+    "dropped": ("Given up", "bad"),
+}
+"""Outcome type: words and tone."""
+
+STATUSES: dict[str, tuple[str, str]] = {
+    "open": ("Open", "info"),
+    "in_progress": ("In progress", "warn"),
+    "waiting": ("Waiting", "calm"),
+    "closed": ("Closed", "good"),
+}
+
+DELIVERIES: dict[str, tuple[str, str]] = {
+    "queued": ("Queued", "info"),
+    "accepted": ("Accepted for sending", "info"),
+    "sent": ("Sent", "good"),
+    "delivered": ("Delivered", "good"),
+    "delayed": ("Delayed, will be tried again", "warn"),
+    "failed": ("Not sent", "bad"),
+    "bounced": ("Came back undeliverable", "bad"),
+    "cancelled": ("Cancelled", "calm"),
+    "too_late": ("Too late to cancel", "warn"),
+}
+
+PRIORITIES: dict[str, str] = {"low": "Low", "normal": "Normal", "high": "High", "urgent": "Urgent"}
+
+FIELDS = {"from": "From", "to": "To", "subject": "Subject", "body": "Body"}
+
+OPERATORS = {
+    "contains": "contains",
+    "not_contains": "does not contain",
+    "equals": "is exactly",
+    "not_equals": "is not",
+    "begins_with": "begins with",
+    "ends_with": "ends with",
+    "regex": "matches the pattern",
+}
+
+ACTIONS = {
+    "create_ticket": "create a ticket",
+    "update_ticket": "add the mail to its ticket",
+    "link_sender": "file it with the sender's record",
+    "link_recipient": "file it with the recipient's record",
+    "archive": "archive it",
+    "ignore": "leave it alone",
+}
+
+LOOKUPS = {
+    "ticket_id": "found by its Ticket Id",
+    "title": "found by its title",
+    "external_code": "found by its external code",
+    "conversation": "of the conversation it answers",
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word and its tone (a CSS class)."""
+
+    text: str
+    tone: str
+
+
+def badge(value: str, kinds: dict[str, tuple[str, str]]) -> Badge:
+    """The value's words; a value nobody knows is shown as it is."""
+    text, tone = kinds.get(value, (value.replace("_", " ").capitalize(), "calm"))
+    return Badge(text, tone)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time from JSON (RFC 3339), None where there is none."""
+    if isinstance(value, str) and value:
+        value = datetime.fromisoformat(value)
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+def full_time(value: Any) -> str:
+    """`23 Nov 2026, 10:39 UTC`; the browser puts its own zone in its place where scripts run."""
+    at = moment(value)
+    return f"{at.day} {at:%b %Y, %H:%M} UTC" if at else "never"
+
+
+def ago(value: Any, now: datetime) -> str:
+    """Roughly how long ago; beyond a week the day."""
+    at = moment(value)
+    if at is None:
+        return "never"
+    past = now - at
+    if past < timedelta(minutes=1):
+        return "just now" if past > timedelta(minutes=-1) else f"{at.day} {at:%b %Y}"
+    for span, unit in ((timedelta(hours=1), "min"), (timedelta(days=1), "h"), (timedelta(days=7), "d")):
+        if past < span:
+            length = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[unit]
+            return f"{past // length} {unit} ago"
+    return f"{at.day} {at:%b %Y}"
+
+
+def size(value: int | None) -> str:
+    """`3.4 KB`; decimal units, as mail programs show them."""
+    if value is None:
+        return ""
+    amount = float(value)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def interval(seconds: int) -> str:
+    """`every 60 s`, `every 5 min`."""
+    return f"every {seconds // 60} min" if seconds >= 120 and seconds % 60 == 0 else f"every {seconds} s"
+
+
+def address(value: str | None) -> str:
+    """The bare address of `Name <address>`, for people's eyes only."""
+    found = re.search(r"<([^<>]+)>\s*$", value or "")
+    return found.group(1) if found else value or ""
+
+
+def person(value: str | None) -> str:
+    """The name of `Name <address>`, else the address."""
+    name = re.sub(r"\s*<[^<>]*>\s*$", "", value or "").strip().strip('"')
+    return name or address(value)
+
+
+def actor(value: str) -> str:
+    """`user:anna@x` and `token:ci` as people say it."""
+    kind, _, name = value.partition(":")
+    return {"user": name, "token": f"token “{name}”"}.get(kind, value) if name else value
+
+
+def condition(item: dict[str, Any]) -> str:
+    """`Subject contains “invoice”`."""
+    field = FIELDS.get(item["field"], item["field"])
+    return f"{field} {OPERATORS.get(item['operator'], item['operator'])} “{item['value']}”"
+
+
+def action(item: dict[str, Any]) -> str:
+    """What a rule does, as the end of a sentence."""
+    kind = item["type"]
+    words = ACTIONS.get(kind, kind.replace("_", " "))
+    if kind == "update_ticket":
+        words = f"add the mail to the ticket {LOOKUPS.get(item.get('lookup', 'ticket_id'), '')}".rstrip()
+        if item.get("create_when_missing"):
+            words += ", or create a ticket when there is none"
+    given = [f"{name} “{item[name]}”" for name in ("status", "priority", "category") if item.get(name)]
+    return f"{words} (sets {', '.join(given)})" if given else words
+
+
+def conditions(rule: dict[str, Any]) -> str:
+    """A rule's conditions as the beginning of a sentence."""
+    told = [condition(item) for item in rule["conditions"] if item["value"]]
+    if not told:
+        return "Every mail"
+    joiner = " and " if rule["match"] == "all" else " or "
+    return "If " + joiner.join(told)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a mail's text: the author's own words, or quoted history."""
+
+    text: str
+    quoted: bool
+
+
+_HISTORY = re.compile(
+    r"^(-{2,}\s*(Original Message|Forwarded message|Messaggio originale|Ursprüngliche Nachricht)\s*-{2,}|_{20,})\s*$", re.IGNORECASE
+)
+_INTRODUCTION = re.compile(r"^\s*(On|Il|Am|Le|El)\b.{5,200}:\s*$", re.DOTALL)
+
+
+def pieces(text: str) -> list[Piece]:
+    """The text with its quoted history set apart. Nothing is left out: the pieces' lines are the text's."""
+    lines = text.replace("\r\n", "\n").rstrip().split("\n")
+    marks = _quoted_lines(lines)
+    found: list[Piece] = []
+    start = 0
+    for end in range(1, len(lines) + 1):
+        if end == len(lines) or marks[end] != marks[start]:
+            found.append(Piece("\n".join(lines[start:end]).strip("\n"), marks[start]))
+            start = end
+    return [piece for piece in found if piece.text]
+
+
+def _quoted_lines(lines: Sequence[str]) -> list[bool]:
+    """Which lines are history: `>` lines with the line that introduces them, and all below a separator of Outlook's kind."""
+    marks = [line.startswith(">") for line in lines]
+    for number, line in enumerate(lines):
+        if _HISTORY.match(line):
+            return [*marks[:number], *[True] * (len(lines) - number)]
+    for number in range(1, len(lines)):
+        if marks[number] and not marks[number - 1]:
+            _mark_introduction(lines, marks, number)
+    return marks
+
+
+def _mark_introduction(lines: Sequence[str], marks: list[bool], first: int) -> None:
+    end = first - 1
+    while end >= 0 and not lines[end].strip():
+        end -= 1
+    for begin in (end, end - 1):
+        if begin >= 0 and _INTRODUCTION.match("\n".join(lines[begin : end + 1])):
+            marks[begin:first] = [True] * (first - begin)
+            return
+
+
+def choices(kinds: dict[str, tuple[str, str]]) -> list[tuple[str, str]]:
+    """For a select: value and words."""
+    return [(value, told[0]) for value, told in kinds.items()]
+
+
+def priorities(present: str) -> list[tuple[str, str]]:
+    """For a select; a priority of another name that the ticket has stays choosable."""
+    return list((PRIORITIES | ({present: present} if present not in PRIORITIES else {})).items())
+
+
+def frame_height(plain: str) -> int:
+    """Pixels for a mail's frame, guessed from its plain text: a sandboxed document cannot tell its height."""
+    lines = sum(1 + len(line) // 90 for line in plain.splitlines())
+    return max(120, min(60 + 24 * lines, 640))
+
+
+def parameter_lines(pairs: dict[str, str]) -> str:
+    """As they are typed: one `NAME=value` a line."""
+    return "\n".join(f"{name}={value}" for name, value in pairs.items())
+
+
+def sender_choices(senders: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """For a select: none, those there are, a new one."""
+    listed = [(item["id"], f"{item['name']} ({item['server']})") for item in senders]
+    return [("", "None: answers are not mailed"), *listed, ("new", "New …")]
+
+
+def first_error(errors: dict[str, str], place: str) -> str:
+    """What is wrong at a place or below it (`conditions.2.value`), empty where nothing is."""
+    return next((told for name, told in errors.items() if name == place or name.startswith(f"{place}.")), "")
+
+
+def names(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """For a select: ids and names."""
+    return [(item["id"], item["name"]) for item in items]

@@ -1,0 +1,627 @@
+"""A stand-in for the services behind the console's pages: their paths and bodies, a memory, and one of each state worth seeing.
+
+What it answers are the models of `shared.api`, so a page that reads a field the services do not have fails here too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from fastapi import FastAPI, Request, Response
+
+from shared import api
+from shared.http import ProblemError, install_problems, not_found
+
+NOW = datetime.now(UTC)
+SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
+"""The stand-in serves all four; the address tells which one was meant."""
+
+HTML = (
+    '<p>Hello,</p><p>the <b>invoice</b> is wrong, see <a href="https://example.com/" rel="noopener">this page</a>.</p>'
+    "<ul><li>Sum</li><li>VAT</li></ul>"
+)
+LONG = (
+    "Hello,\n\nI ordered three chairs and got two tables.\nWhat now?\n\nAnna\n\n"
+    "On Mon, 23 Nov 2026 at 10:00, Help wrote:\n> We have sent your order.\n> Regards\n"
+)
+
+
+def ago(**span: float) -> datetime:
+    """A moment before the stand-in's start."""
+    return NOW - timedelta(**span)
+
+
+class World:
+    """What the services know."""
+
+    def __init__(self) -> None:
+        self.scanners = {item.id: item for item in (_scanner("support", "Support"), _broken_scanner(), _unsafe_scanner())}
+        self.senders = {"smtp-1": _sender("smtp-1", "Company's relay"), "smtp-2": _sender("smtp-2", "Old server", ssl_type="none")}
+        self.rules = {rule.id: rule for rule in _rules()}
+        self.tickets = {item.id: item for item in _tickets()}
+        self.messages = {number: _messages(number) for number in self.tickets}
+        self.mails = {item.id: item for item in _mails()}
+        self.spam = {
+            "s1": api.SpamSender(
+                id="s1",
+                address="win@lottery.example",
+                created_by="user:anna@company.example",
+                created_at=ago(days=3),
+                hits=41,
+                last_hit_at=ago(hours=2),
+            )
+        }
+        self.contacts = {
+            "c1": api.Contact(
+                id="c1", name="Anna Keller", addresses=["anna@customer.example", "a.keller@customer.example"], created_at=ago(days=9)
+            )
+        }
+        self.letters = {"rules": [_letter()]}
+        self.folders = ["INBOX"]
+        self.refuse: ProblemError | None = None
+
+    def empty(self) -> None:
+        """As on the first day."""
+        for known in (
+            self.scanners,
+            self.senders,
+            self.rules,
+            self.tickets,
+            self.messages,
+            self.mails,
+            self.spam,
+            self.contacts,
+            self.letters,
+        ):
+            known.clear()
+
+
+def _scanner(scanner_id: str, name: str, **values: Any) -> api.Scanner:
+    state = values.pop(
+        "state", api.ScannerState(last_scan_at=ago(seconds=20), last_success_at=ago(seconds=20), next_scan_at=NOW + timedelta(seconds=40))
+    )
+    fields = {"server": "imap.company.example", "username": "help@company.example", "sender_id": "smtp-1"} | values
+    return api.Scanner(id=scanner_id, name=name, version=3, state=state, created_at=ago(days=30), updated_at=ago(days=2), **fields)
+
+
+def _broken_scanner() -> api.Scanner:
+    error = "The server refused the login of billing@company.example. Check user name and password; the next try is in 5 min."
+    state = api.ScannerState(
+        last_scan_at=ago(minutes=3), last_success_at=ago(hours=5), last_error=error, next_scan_at=NOW + timedelta(minutes=5)
+    )
+    return _scanner("billing", "Billing", state=state, username="billing@company.example", sender_id=None)
+
+
+def _unsafe_scanner() -> api.Scanner:
+    return _scanner(
+        "old",
+        "Old server in the cellar",
+        enabled=False,
+        ssl_method="no_validate",
+        state=api.ScannerState(),
+        parameters={"READ_TIMEOUT": "30"},
+    )
+
+
+def _sender(sender_id: str, name: str, **values: Any) -> api.Sender:
+    fields = {"server": "smtp.company.example", "username": "help@company.example", "address": "help@company.example"} | values
+    return api.Sender(id=sender_id, name=name, version=1, created_at=ago(days=30), updated_at=ago(days=8), **fields)
+
+
+def _rules() -> list[api.Rule]:
+    known = {"scanner_id": "support", "version": 7}
+    pattern = {"field": "subject", "operator": "regex", "value": r"Ticket Id:\s*(\d+)"}
+    offers = [
+        {"field": "subject", "operator": "contains", "value": "offer"},
+        {"field": "from", "operator": "ends_with", "value": "@shop.example"},
+    ]
+    raw: list[dict[str, Any]] = [
+        {
+            "id": "r1",
+            "name": "Reply to a known conversation",
+            "builtin": True,
+            "action": {"type": "update_ticket", "lookup": "conversation"},
+        },
+        {"id": "r2", "name": "Answers by number", "conditions": [pattern], "action": {"type": "update_ticket"}},
+        {"id": "r3", "name": "Leave offers alone", "enabled": False, "match": "any", "conditions": offers, "action": {"type": "ignore"}},
+        {"id": "r4", "name": "Everything else", "conditions": [], "action": {"type": "create_ticket", "priority": "normal"}},
+    ]
+    return [api.Rule.model_validate(known | {"position": index} | rule) for index, rule in enumerate(raw, 1)]
+
+
+def _tickets() -> list[api.Ticket]:
+    contact = api.ContactRef(id="c1", name="Anna Keller")
+    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
+    common: dict[str, Any] = {
+        "description": LONG,
+        "scanner_id": "support",
+        "recipients": ["help@company.example"],
+        "version": 2,
+        "source": "mail",
+    }
+    rows: list[dict[str, Any]] = [
+        {
+            "id": 128,
+            "title": "Invoice wrong – Überweisung",
+            "sender": "Anna Keller <anna@customer.example>",
+            "contact": contact,
+            "attachments": [file],
+            "message_count": 5,
+            "updated_at": ago(seconds=8),
+        },
+        {
+            "id": 127,
+            "title": "Chairs instead of tables",
+            "sender": "bo@customer.example",
+            "status": "in_progress",
+            "priority": "high",
+            "message_count": 2,
+            "updated_at": ago(minutes=14),
+        },
+        {
+            "id": 126,
+            "title": "Call Mr. Rossi back",
+            "source": "manual",
+            "scanner_id": None,
+            "status": "waiting",
+            "updated_at": ago(hours=3),
+        },
+        {
+            "id": 125,
+            "title": "You have won a prize, answer at once and give us all your bank details so that we can send you what you have won",
+            "sender": '"The Lottery of Everything" <win@lottery.example>',
+            "updated_at": ago(days=1),
+        },
+        {"id": 124, "title": "", "sender": "quiet@customer.example", "status": "closed", "updated_at": ago(days=40)},
+    ]
+    defaults: dict[str, Any] = {"status": "open", "priority": "normal", "message_count": 1, "created_at": ago(days=41)}
+    return [api.Ticket.model_validate(common | defaults | row) for row in rows]
+
+
+def _messages(number: int) -> list[api.Message]:
+    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
+    anna = "Anna Keller <anna@customer.example>"
+    first = api.Message(
+        id="m1", kind="mail", direction="in", sender=anna, text=LONG, attachments=[file], mail_id="mail-1", created_at=ago(days=1)
+    )
+    if number != 128:
+        return [first]
+
+    def sent(state: str, detail: str = "") -> list[api.DeliveryView]:
+        return [
+            api.DeliveryView.model_validate({"recipient": "anna@customer.example", "state": state, "detail": detail, "at": ago(hours=2)})
+        ]
+
+    otto = "user:otto@company.example"
+    return [
+        first,
+        api.Message.model_validate(
+            {
+                "id": "m2",
+                "kind": "comment",
+                "direction": "out",
+                "sender": otto,
+                "text": "We look into it.\nRegards, Otto",
+                "delivery": "sent",
+                "deliveries": sent("sent"),
+                "created_at": ago(hours=20),
+            }
+        ),
+        api.Message(id="m3", kind="note", direction="out", sender=otto, text="Accounting knows already.", created_at=ago(hours=19)),
+        api.Message(
+            id="m4",
+            kind="mail",
+            direction="in",
+            sender=anna,
+            text="Hello,\nthe invoice is wrong, see this page.\n* Sum\n* VAT",
+            html=HTML,
+            mail_id="mail-2",
+            created_at=ago(hours=3),
+        ),
+        api.Message.model_validate(
+            {
+                "id": "m5",
+                "kind": "comment",
+                "direction": "out",
+                "sender": otto,
+                "text": "Thank you.",
+                "delivery": "failed",
+                "deliveries": sent("failed", "550 5.1.1 No such mailbox here"),
+                "created_at": ago(hours=2),
+            }
+        ),
+    ]
+
+
+def _mails() -> list[api.Mail]:
+    common: dict[str, Any] = {
+        "scanner_id": "support",
+        "folder": "INBOX",
+        "uid_validity": 7,
+        "state": "done",
+        "recipients": ["help@company.example"],
+        "size": 214_003,
+        "kind": "mail",
+        "message_id": "<a1@customer.example>",
+    }
+    rows: list[dict[str, Any]] = [
+        {"id": "mail-5", "subject": "Just sent", "sender": "new@customer.example", "state": "published"},
+        {
+            "id": "mail-4",
+            "subject": "A broken one",
+            "sender": "odd@customer.example",
+            "outcome": {
+                "type": "failed",
+                "reason": "The mail could not be read: it nests 200 parts. Retry after a new version, or drop it.",
+            },
+        },
+        {
+            "id": "mail-3",
+            "subject": "You have won",
+            "sender": "win@lottery.example",
+            "outcome": {"type": "spam", "reason": "win@lottery.example is on the spam list"},
+        },
+        {
+            "id": "mail-2",
+            "subject": "Re: Invoice wrong – Überweisung - Ticket Id: 128",
+            "sender": "Anna Keller <anna@customer.example>",
+            "outcome": {"type": "update", "ticket_id": 128, "rule_id": "r2", "rule_name": "Answers by number"},
+        },
+        {
+            "id": "mail-1",
+            "subject": "Invoice wrong – Überweisung",
+            "sender": "Anna Keller <anna@customer.example>",
+            "outcome": {"type": "ticket", "ticket_id": 128, "rule_id": "r4", "rule_name": "Everything else"},
+        },
+    ]
+    return [api.Mail.model_validate(common | {"uid": 100 - index, "received_at": ago(hours=index)} | row) for index, row in enumerate(rows)]
+
+
+def _decision(mail_id: str) -> api.Decision:
+    condition = {
+        "field": "subject",
+        "operator": "regex",
+        "value": r"Ticket Id:\s*(\d+)",
+        "compared": "Re: Invoice wrong – Überweisung - Ticket Id: 128",
+        "matched": True,
+    }
+    trace = [
+        {"rule_id": "r1", "rule_name": "Reply to a known conversation", "matched": False, "note": "The mail refers to no earlier one."},
+        {
+            "rule_id": "r2",
+            "rule_name": "Answers by number",
+            "matched": True,
+            "conditions": [condition],
+            "captures": {"1": "128"},
+            "note": "Tried first; taken where ticket 128 exists.",
+        },
+        {
+            "rule_id": "r4",
+            "rule_name": "Everything else",
+            "matched": True,
+            "note": "No condition: matches every mail. Always takes, so no rule below is asked.",
+        },
+    ]
+    return api.Decision.model_validate(
+        {
+            "mail_id": mail_id,
+            "run": 1,
+            "scanner_id": "support",
+            "kind": "mail",
+            "rule_set_version": 7,
+            "decided_at": ago(hours=3),
+            "trace": trace,
+            "candidates": [],
+        }
+    )
+
+
+def _letter() -> api.DeadLetter:
+    return api.DeadLetter(
+        id="d1",
+        service="rules",
+        topic="mailconverter.mail.raw",
+        partition=3,
+        offset=12,
+        key="<x@customer.example>",
+        headers={},
+        value_preview="Received: from …\nSubject: A broken one",
+        event_id="mail-4",
+        mail_id="mail-4",
+        error="RecursionError: 200 nested parts",
+        service_version="0.1.0",
+        tries=3,
+        state="waiting",
+        created_at=ago(minutes=30),
+    )
+
+
+def stand_in(world: World) -> FastAPI:
+    """The application; it refuses the next change with `world.refuse` when a test sets it."""
+    app = FastAPI()
+    install_problems(app)
+    for add in (_serve_fetcher, _serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+        add(app, world)
+
+    @app.middleware("http")
+    async def refuse(request: Request, call_next: Any) -> Any:
+        refusal, world.refuse = (world.refuse, None) if request.method != "GET" else (None, world.refuse)
+        if refusal is not None:
+            return Response(refusal.problem.model_dump_json(), refusal.status, media_type="application/problem+json")
+        return await call_next(request)
+
+    return app
+
+
+def _one(known: dict[Any, Any], key: Any, what: str) -> Any:
+    if key not in known:
+        raise not_found(what, key)
+    return known[key]
+
+
+def _changed(known: dict[Any, Any], key: Any, patch: api.ApiModel) -> Any:
+    fields = {name: value for name, value in patch.model_dump(exclude_unset=True).items() if name != "password"}
+    item = _one(known, key, "thing")
+    known[key] = type(item).model_validate(item.model_dump() | fields | {"version": item.version + 1})
+    return known[key]
+
+
+def _serve_fetcher(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
+    @app.get("/scanners")
+    def scanners() -> api.Page[api.Scanner]:
+        return api.Page(items=list(world.scanners.values()))
+
+    @app.post("/scanners", status_code=201)
+    def create(wanted: api.ScannerIn) -> api.Scanner:
+        made = _scanner(str(uuid4()), **wanted.model_dump(exclude={"password"}), state=api.ScannerState())
+        world.scanners[made.id] = made
+        return made
+
+    @app.get("/scanners/{key}")
+    def scanner(key: str) -> api.Scanner:
+        return _one(world.scanners, key, "scanner")  # type: ignore[no-any-return]
+
+    @app.patch("/scanners/{key}")
+    def change(key: str, patch: api.ScannerPatch) -> api.Scanner:
+        return _changed(world.scanners, key, patch)  # type: ignore[no-any-return]
+
+    @app.delete("/scanners/{key}", status_code=204)
+    def delete(key: str) -> None:
+        world.scanners.pop(key)
+
+    @app.post("/scanners/{key}/test")
+    def test(key: str) -> api.TestResult:
+        steps = ["Connected to imap.company.example:993", "TLS 1.3, the certificate is valid until 2027-03-01"]
+        if key == "billing":
+            return api.TestResult(
+                ok=False, message="The server refused the login: [AUTHENTICATIONFAILED] Invalid credentials.", steps=steps
+            )
+        return api.TestResult(ok=True, message="Signed in as help@company.example.", steps=[*steps, "Signed in", "INBOX has 1,204 mails"])
+
+    @app.post("/scanners/{key}/scan", status_code=202)
+    def scan(key: str) -> api.Job:
+        return api.Job(id="fetcher-1", state="queued")
+
+    @app.get("/jobs/{key}")
+    def job(key: str) -> api.Job:
+        return api.Job(id=key, state="done", done=12, total=12)
+
+    @app.get("/scanners/{key}/folders")
+    def folders(key: str) -> api.FolderList:
+        if key == "billing":
+            raise ProblemError(502, "The mailbox cannot be read", "The server refused the login of billing@company.example.")
+        named = {
+            "INBOX": None,
+            "INBOX/Orders": None,
+            "INBOX/Orders/2026": None,
+            "Sent": "\\Sent",
+            "Spam": "\\Junk",
+            "Public": None,
+            "Public/Übersicht": None,
+        }
+        return api.FolderList(
+            items=[
+                api.Folder(name=name, delimiter="/", special_use=use, selectable=name != "Public", selected=name in world.folders)
+                for name, use in named.items()
+            ]
+        )
+
+    @app.put("/scanners/{key}/folders")
+    def select(key: str, wanted: api.FolderSelection) -> api.FolderList:
+        world.folders = wanted.selected
+        return folders(key)
+
+    @app.get("/mails")
+    def mails(q: str = "", outcome: str = "", scanner_id: str = "") -> api.Page[api.Mail]:
+        fits = [
+            mail
+            for mail in world.mails.values()
+            if q.lower() in mail.subject.lower() and (not outcome or (mail.outcome and mail.outcome.type == outcome))
+        ]
+        return api.Page(items=[mail for mail in fits if scanner_id in {"", mail.scanner_id}])
+
+    @app.get("/mails/{key}")
+    def mail(key: str) -> api.Mail:
+        return _one(world.mails, key, "mail")  # type: ignore[no-any-return]
+
+    @app.get("/mails/{key}/raw")
+    def raw(key: str) -> Response:
+        return Response(b"Subject: raw\r\n\r\n", media_type="message/rfc822", headers={"Content-Disposition": "attachment"})
+
+    @app.post("/mails/{key}/retry", status_code=202)
+    def retry(key: str) -> api.Mail:
+        world.mails[key] = _one(world.mails, key, "mail").model_copy(update={"outcome": None})
+        return world.mails[key]
+
+
+def _serve_rules(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
+    def listed(scanner_id: str) -> api.RuleList:
+        rules = sorted((rule for rule in world.rules.values() if rule.scanner_id == scanner_id), key=lambda rule: rule.position)
+        return api.RuleList(items=rules, version=7)
+
+    @app.get("/scanners/{key}/rules")
+    def rules(key: str) -> api.RuleList:
+        return listed(key)
+
+    @app.post("/scanners/{key}/rules", status_code=201)
+    def create(key: str, wanted: api.RuleIn) -> api.Rule:
+        made = api.Rule(**wanted.model_dump(), id=str(uuid4()), scanner_id=key, position=len(listed(key).items) + 1, version=8)
+        world.rules[made.id] = made
+        return made
+
+    @app.put("/scanners/{key}/rules/order")
+    def order(key: str, wanted: api.RuleOrder) -> api.RuleList:
+        for position, rule_id in enumerate(wanted.rule_ids, 1):
+            world.rules[rule_id] = world.rules[rule_id].model_copy(update={"position": position})
+        return listed(key)
+
+    @app.get("/rules/{key}")
+    def rule(key: str) -> api.Rule:
+        return _one(world.rules, key, "rule")  # type: ignore[no-any-return]
+
+    @app.patch("/rules/{key}")
+    def change(key: str, patch: api.RulePatch) -> api.Rule:
+        return _changed(world.rules, key, patch)  # type: ignore[no-any-return]
+
+    @app.delete("/rules/{key}", status_code=204)
+    def delete(key: str) -> None:
+        world.rules.pop(key)
+
+    @app.get("/mails/{key}/decision")
+    def decision(key: str) -> api.Decision:
+        if key in {"mail-4", "mail-5"}:
+            raise not_found("decision", key)
+        return _decision(key)
+
+
+def _serve_tickets(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
+    @app.get("/tickets")
+    def tickets(q: str = "", status: str = "", contact_id: str = "", limit: int = 50) -> api.Page[api.Ticket]:
+        fits = [
+            item for item in world.tickets.values() if not item.deleted and q.lower() in item.title.lower() and status in {"", item.status}
+        ]
+        fits = [item for item in fits if not contact_id or (item.contact and item.contact.id == contact_id)]
+        return api.Page(items=sorted(fits, key=lambda item: item.updated_at, reverse=True)[:limit])
+
+    @app.get("/tickets/{key}")
+    def ticket(key: int) -> api.Ticket:
+        return _one(world.tickets, key, "ticket")  # type: ignore[no-any-return]
+
+    @app.patch("/tickets/{key}")
+    def change(key: int, patch: api.TicketPatch) -> api.Ticket:
+        return _changed(world.tickets, key, patch)  # type: ignore[no-any-return]
+
+    @app.get("/tickets/{key}/messages")
+    def messages(key: int) -> api.Page[api.Message]:
+        return api.Page(items=world.messages[key])
+
+    @app.post("/tickets/{key}/comments", status_code=201)
+    def comment(key: int, wanted: api.CommentIn, request: Request) -> api.Message:
+        kind: Any = "note" if wanted.internal else "comment"
+        made = api.Message(
+            id=str(uuid4()), kind=kind, direction="out", sender=request.headers["x-actor"], text=wanted.body, created_at=datetime.now(UTC)
+        )
+        world.messages[key].append(made)
+        return made
+
+    @app.post("/tickets/spam", status_code=202)
+    def spam(wanted: api.SpamRequest) -> api.Job:
+        for key in wanted.ticket_ids:
+            world.tickets[key] = world.tickets[key].model_copy(update={"deleted": True})
+        return api.Job(id="tickets-1", state="done", done=len(wanted.ticket_ids), total=len(wanted.ticket_ids))
+
+    @app.get("/spam-senders")
+    def senders() -> api.Page[api.SpamSender]:
+        return api.Page(items=list(world.spam.values()))
+
+    @app.post("/spam-senders", status_code=201)
+    def add(wanted: api.SpamSenderIn, request: Request) -> api.SpamSender:
+        made = api.SpamSender(id=str(uuid4()), address=wanted.address, created_by=request.headers["x-actor"], created_at=datetime.now(UTC))
+        world.spam[made.id] = made
+        return made
+
+    @app.delete("/spam-senders/{key}", status_code=204)
+    def remove(key: str) -> None:
+        world.spam.pop(key)
+
+
+def _serve_contacts(app: FastAPI, world: World) -> None:
+    @app.get("/contacts")
+    def contacts(q: str = "") -> api.Page[api.Contact]:
+        return api.Page(items=[item for item in world.contacts.values() if q.lower() in item.name.lower()])
+
+    @app.post("/contacts", status_code=201)
+    def create(wanted: api.ContactIn) -> api.Contact:
+        made = api.Contact(**wanted.model_dump(), id=str(uuid4()), created_at=datetime.now(UTC))
+        world.contacts[made.id] = made
+        return made
+
+    @app.get("/contacts/{key}")
+    def contact(key: str) -> api.Contact:
+        return _one(world.contacts, key, "contact")  # type: ignore[no-any-return]
+
+    @app.patch("/contacts/{key}")
+    def change(key: str, patch: api.ContactPatch) -> api.Contact:
+        return _changed(world.contacts, key, patch)  # type: ignore[no-any-return]
+
+    @app.delete("/contacts/{key}", status_code=204)
+    def delete(key: str) -> None:
+        world.contacts.pop(key)
+
+
+def _serve_notifier(app: FastAPI, world: World) -> None:
+    @app.get("/senders")
+    def senders() -> api.Page[api.Sender]:
+        return api.Page(items=list(world.senders.values()))
+
+    @app.post("/senders", status_code=201)
+    def create(wanted: api.SenderIn) -> api.Sender:
+        made = _sender(str(uuid4()), **wanted.model_dump(exclude={"password"}))
+        world.senders[made.id] = made
+        return made
+
+    @app.get("/senders/{key}")
+    def sender(key: str) -> api.Sender:
+        return _one(world.senders, key, "sender")  # type: ignore[no-any-return]
+
+    @app.patch("/senders/{key}")
+    def change(key: str, patch: api.SenderPatch) -> api.Sender:
+        return _changed(world.senders, key, patch)  # type: ignore[no-any-return]
+
+    @app.post("/senders/{key}/test")
+    def test(key: str) -> api.TestResult:
+        return api.TestResult(ok=True, message="Signed in as help@company.example.", steps=["Connected", "STARTTLS", "Signed in"])
+
+    @app.delete("/senders/{key}", status_code=204)
+    def delete(key: str) -> None:
+        if key == "smtp-1":
+            raise ProblemError(409, "Still used", "The mailbox Support answers by it; choose another one there first.")
+        world.senders.pop(key)
+
+
+def _serve_all(app: FastAPI, world: World) -> None:
+    def service(request: Request) -> str:
+        host = request.headers["host"].partition(":")[0]
+        return next(name for name, address in SERVICE_HOSTS.items() if address == host)
+
+    @app.get("/health/ready")
+    def ready(request: Request) -> Response:
+        checks = '{"database": "ok", "kafka": "ok", "consumers": "ok"}'
+        if service(request) == "notifier":
+            return Response('{"status": "not ready", "checks": {"database": "ok", "kafka": "not connected", "consumers": "ok"}}', 503)
+        return Response(f'{{"status": "ok", "checks": {checks}}}')
+
+    @app.get("/dead-letters")
+    def letters(request: Request) -> api.Page[api.DeadLetter]:
+        return api.Page(items=world.letters.get(service(request), []))
+
+    @app.post("/dead-letters/{key}/retry")
+    def retry(key: str) -> dict[str, str]:
+        raise ProblemError(409, "It failed again", "RecursionError: 200 nested parts")
+
+    @app.post("/dead-letters/{key}/drop")
+    def drop(key: str, wanted: api.DropRequest, request: Request) -> dict[str, str]:
+        world.letters[service(request)] = []
+        return {"id": key, "state": "dropped"}
