@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 from uuid import uuid4
 
 import httpx
+import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -44,6 +45,7 @@ class Notifier:
     def __init__(self, settings: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self.log = log
+        self._database_url = settings["DATABASE_URL"]
         ours = {f"MAILCONVERTER_NOTIFIER__{name}": value for name, value in {**settings, "PORT": str(self.port)}.items()}
         self._environment = {**os.environ, **ours}
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,6 +69,11 @@ class Notifier:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         all_headers = {"X-Service-Token": SERVICE_TOKEN, "X-Actor": "user:test", **names}
         return httpx.request(method, f"http://{LOOPBACK}:{self.port}{path}", json=body, headers=all_headers, timeout=20)
+
+    def rows(self, query: LiteralString, *values: Any) -> list[Any]:
+        """What its database holds."""
+        with psycopg.connect(self._database_url.replace("+psycopg", ""), connect_timeout=10) as connection:
+            return connection.execute(query, values).fetchall()
 
     def _ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -142,7 +149,6 @@ class Taken:
     recipients: list[str]
     data: bytes
     answered: str
-    peer: tuple[str, int]
 
     @property
     def message_id(self) -> str:
@@ -170,21 +176,45 @@ class Handler:
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
         answer = self.data.pop(0) if self.data else "250 OK: queued"
         content = envelope.original_content or b""
-        self.taken.append(Taken(envelope.mail_from or "", list(envelope.rcpt_tos), content, answer, session.peer))
+        self.taken.append(Taken(envelope.mail_from or "", list(envelope.rcpt_tos), content, answer))
         if answer == "hang":
             await asyncio.to_thread(self.go_on.wait, HANG_SECONDS)
             answer = "250 OK: at last"
         if answer == "drop":
-            server.transport.close()
+            if server.transport is not None:
+                server.transport.close()
             return "421 gone"
         return answer
 
     @property
     def accepted(self) -> list[Taken]:
         return [one for one in self.taken if one.answered.startswith("250")]
+
+
+class _Controller(Controller):
+    """Closes what clients left open, which aiosmtpd's own leaves to the garbage collector."""
+
+    def factory(self) -> SMTP:
+        made = super().factory()  # type: ignore[no-untyped-call]  # aiosmtpd is half typed
+        self.dialogues.append(made)
+        return cast("SMTP", made)
+
+    def start(self) -> None:
+        self.dialogues: list[SMTP] = []
+        super().start()
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(5)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        for dialogue in self.dialogues:
+            if dialogue.transport is not None:
+                dialogue.transport.close()
+        await asyncio.sleep(0)
 
 
 class ScriptedServer:
@@ -194,10 +224,10 @@ class ScriptedServer:
         self.handler = Handler()
         self.port = free_port()
         self._options = options
-        self._controller: Controller | None = None
+        self._controller: _Controller | None = None
 
     def start(self) -> None:
-        self._controller = Controller(self.handler, hostname=LOOPBACK, port=self.port, server_hostname="smtp.test", **self._options)
+        self._controller = _Controller(self.handler, hostname=LOOPBACK, port=self.port, server_hostname="smtp.test", **self._options)
         self._controller.start()
 
     def stop(self) -> None:
