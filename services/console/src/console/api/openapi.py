@@ -29,6 +29,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "ticket_id": ({"type": "integer"}, "Only those of this ticket"),
     "outcome": ({"type": "string"}, "Only mails with this outcome; `none` for those under way"),
     "message_id": ({"type": "string"}, "Only mails with this Message-ID"),
+    "restore": ({"type": "boolean", "default": False}, "Bring back what the entry removed"),
     "since": ({"type": "string", "format": "date-time"}, "Only mails received since"),
 }
 HEADERS = {

@@ -41,7 +41,7 @@ class Route:
     @property
     def versioned(self) -> bool:
         """Honours If-Match."""
-        return self.verb in {"PUT", "PATCH"}
+        return self.verb in {"PUT", "PATCH", "DELETE"}
 
 
 def _crud(
@@ -68,6 +68,10 @@ RULES = (
     Route("GET", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "All rules of a scanner, in order", api.RuleList),
     Route("POST", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "Add a rule, as the last", api.Rule, api.RuleIn, 201),
     Route("PUT", "/scanners/{id}/rules/order", "rules", ADMINISTRATOR, "Put the rules into this order", api.RuleList, api.RuleOrder),
+    Route(
+        "GET", "/scanners/{id}/rules/versions", "rules", ADMINISTRATOR, "Versions of the rules", api.Page[api.RuleSetVersion], query=PAGED
+    ),
+    Route("POST", "/scanners/{id}/rules/versions/{number}/restore", "rules", ADMINISTRATOR, "Go back to a version", api.RuleList),
     Route("GET", "/rules/{id}", "rules", ADMINISTRATOR, "Read a rule", api.Rule),
     Route("PATCH", "/rules/{id}", "rules", ADMINISTRATOR, "Change a rule: the fields given", api.Rule, api.RulePatch),
     Route("DELETE", "/rules/{id}", "rules", ADMINISTRATOR, "Delete a rule", status=204),
@@ -93,6 +97,7 @@ TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id")
 TICKETS = (
     Route("POST", "/tickets/spam", "tickets", EVERYBODY, "Mark tickets as spam: their senders, from now on", api.Job, api.SpamRequest, 202),
     *_crud("/tickets", "tickets", EVERYBODY, "ticket", (api.Page[api.Ticket], api.Ticket, api.TicketIn, api.TicketPatch), TICKET_QUERY),
+    Route("POST", "/tickets/{id}/restore", "tickets", EVERYBODY, "Bring a deleted ticket back", api.Ticket),
     Route("GET", "/tickets/{id}/messages", "tickets", EVERYBODY, "A ticket's messages, in order", api.Page[api.Message], query=PAGED),
     Route(
         "POST",
@@ -107,7 +112,7 @@ TICKETS = (
     Route("GET", "/tickets/{id}/attachments/{aid}", "tickets", EVERYBODY, "An attachment's bytes", "application/octet-stream"),
     Route("GET", "/spam-senders", "tickets", EVERYBODY, "List the spam list", api.Page[api.SpamSender], query=PAGED),
     Route("POST", "/spam-senders", "tickets", EVERYBODY, "Put an address on the spam list", api.SpamSender, api.SpamSenderIn, 201),
-    Route("DELETE", "/spam-senders/{id}", "tickets", EVERYBODY, "Take an address off the spam list", status=204),
+    Route("DELETE", "/spam-senders/{id}", "tickets", EVERYBODY, "Take an address off the spam list", status=204, query=("restore",)),
     *_crud("/contacts", "tickets", EVERYBODY, "contact", (api.Page[api.Contact], api.Contact, api.ContactIn, api.ContactPatch), ("q",)),
 )
 SENDERS = (
@@ -122,6 +127,7 @@ SENDERS = (
         api.Page[api.Outgoing],
         query=(*PAGED, "state", "ticket_id"),
     ),
+    Route("GET", "/outgoing/{id}", "notifier", ADMINISTRATOR, "Read an answer's state", api.Outgoing),
     Route("POST", "/outgoing/{id}/retry", "notifier", ADMINISTRATOR, "Try an answer again now", api.Outgoing),
 )
 CONSOLE = (
