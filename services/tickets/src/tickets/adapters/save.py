@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Table, bindparam, func, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import TicketCommand
+from tickets.adapters.bulk import insert_rows, update_rows
 from tickets.adapters.rows import Row, attachment_rows, mail_row, message_row, ticket_row
 from tickets.adapters.tables import attachments, mails, message_ids, messages, participants, spam_senders, tickets
 from tickets.domain.carry_out import learned_ids, people
 from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Change, Desk, Effects
 
+_UPGRADED = (
+    f"on conflict (message_id, ticket_id) do update set origin = excluded.origin "
+    f"where message_ids.origin = '{REFERRED_ORIGIN}' and excluded.origin = '{MAIL_ORIGIN}'"
+)
+"""An id that was only referred to becomes a mail's when that mail comes; an id of ours stays ours."""
 _NEXT_NUMBERS = text("select nextval(pg_get_serial_sequence('tickets', 'id')) from generate_series(1, :count)")
 
 
@@ -41,7 +45,7 @@ async def save(conn: AsyncConnection, done: Sequence[Done], desk: Desk) -> Numbe
     """Store all effects; returns the ticket numbers that were given. Tickets keep the order in which they were opened."""
     opened = [one for one in done if one.effects.change is Change.OPENED]
     number = await _numbers(conn, opened)
-    await _insert(conn, tickets, [row for one in opened if (row := _ticket(one, number))])
+    await insert_rows(conn, tickets, [row for one in opened if (row := _ticket(one, number))])
     await _update_tickets(conn, done, desk, number)
     await _upsert_mails(conn, [mail_row(one.effects.mail, number) for one in done if one.effects.mail is not None])
     await _save_messages(conn, [one for one in done if one.effects.ticket is not None], desk, number)
@@ -70,7 +74,7 @@ async def _update_tickets(conn: AsyncConnection, done: Sequence[Done], desk: Des
         return
     rows = [
         {
-            "key": number(ticket.id),
+            "id": number(ticket.id),
             "status": ticket.status,
             "priority": ticket.priority,
             "category": ticket.category,
@@ -79,16 +83,14 @@ async def _update_tickets(conn: AsyncConnection, done: Sequence[Done], desk: Des
         }
         for ticket in (desk.tickets[ticket_id] for ticket_id in sorted(changed))
     ]
-    columns: dict[str, Any] = {name: bindparam(name) for name in ("status", "priority", "category", "closed_at", "version")}
-    await conn.execute(update(tickets).where(tickets.c.id == bindparam("key")).values(**columns, updated_at=func.now()), rows)
+    await update_rows(conn, tickets, rows, "id", "updated_at = now()")
 
 
 async def _upsert_mails(conn: AsyncConnection, rows: list[Row]) -> None:
-    if not rows:
-        return
-    statement = insert(mails)
-    columns = {column.name: statement.excluded[column.name] for column in mails.c if column.name != "mail_id"}
-    await conn.execute(statement.on_conflict_do_update(index_elements=[mails.c.mail_id], set_=columns), rows)
+    """Of two outcomes of one mail in a batch the later one holds."""
+    changes = ", ".join(f"{column.name} = excluded.{column.name}" for column in mails.c if column.name != "mail_id")
+    newest = {row["mail_id"]: row for row in rows}
+    await insert_rows(conn, mails, list(newest.values()), f"on conflict (mail_id) do update set {changes}")
 
 
 async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk, number: Numbers) -> None:
@@ -108,23 +110,10 @@ async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk
                 ids[key, ticket_id] = {"message_id": key, "ticket_id": ticket_id, "scanner_id": one.command.scanner_id, "origin": origin}
         for address in people(mail, desk.own):
             takers[address, ticket_id] = {"ticket_id": ticket_id, "address": address}
-    await _insert(conn, messages, message_rows)
-    await _insert(conn, attachments, files)
-    await _insert(conn, participants, list(takers.values()), repeated=True)
-    await _learn_ids(conn, list(ids.values()))
-
-
-async def _learn_ids(conn: AsyncConnection, rows: list[Row]) -> None:
-    """An id that was only referred to becomes a mail's when that mail comes; an id of ours stays ours."""
-    if not rows:
-        return
-    statement = insert(message_ids)
-    statement = statement.on_conflict_do_update(
-        index_elements=[message_ids.c.message_id, message_ids.c.ticket_id],
-        set_={"origin": statement.excluded.origin},
-        where=(message_ids.c.origin == REFERRED_ORIGIN) & (statement.excluded.origin == MAIL_ORIGIN),
-    )
-    await conn.execute(statement, rows)
+    await insert_rows(conn, messages, message_rows)
+    await insert_rows(conn, attachments, files)
+    await insert_rows(conn, participants, list(takers.values()), "on conflict do nothing")
+    await insert_rows(conn, message_ids, list(ids.values()), _UPGRADED)
 
 
 async def count_hits(conn: AsyncConnection, hits: Sequence[str]) -> None:
@@ -133,9 +122,3 @@ async def count_hits(conn: AsyncConnection, hits: Sequence[str]) -> None:
     if rows:
         values = {"hits": spam_senders.c.hits + bindparam("more"), "last_hit_at": func.now()}
         await conn.execute(update(spam_senders).where(spam_senders.c.folded == bindparam("key")).values(values), rows)
-
-
-async def _insert(conn: AsyncConnection, table: Table, rows: list[Any], *, repeated: bool = False) -> None:
-    if rows:
-        statement = insert(table)
-        await conn.execute(statement.on_conflict_do_nothing() if repeated else statement, rows)
