@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.stack.homes import Whole, alive, folder_for_nobody, free_port, stray_process
+from tests.integration.stack.homes import Whole, alive, busy, folder_for_nobody, free_port, stray_process
 from tests.kit.eventually import eventually
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
@@ -91,7 +91,7 @@ def test_a_killed_part_comes_back(whole: Whole, name: str) -> None:
         assert part["state"] == "running"
         return part
 
-    after = eventually(back, 40)
+    after = eventually(back, 80)
     assert after["pid"] != before["pid"]
     assert after["port"] == before["port"]
     assert after["last_exit"] == -signal.SIGKILL
@@ -111,7 +111,7 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_the_next_start_goes_on(who
         (whole.folder / "processes.json").write_text(json.dumps({"rules": {"pid": stray.pid, "started": stray.create_time()}}))
         begin = time.monotonic()
         whole.up("--fetchers", "2")
-        assert time.monotonic() - begin < 20
+        assert time.monotonic() - begin < 20 * busy()
         assert not alive([stray])
     assert "ended what an earlier run left behind: rules" in whole.text()
     assert (whole.folder / "secrets.json").read_text() == secrets
