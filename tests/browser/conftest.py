@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +115,10 @@ def console(stack: TestStack) -> Iterator[Console]:
             **services,
         )
         with served(create_app(settings), "127.0.0.1", port):
-            yield Console(settings.public_url, world, asyncio.run(_setup_url(settings)))
+            # In a thread: Playwright may have a loop of its own in this one.
+            with ThreadPoolExecutor(1) as other:
+                setup_url = other.submit(lambda: asyncio.run(_setup_url(settings))).result()
+            yield Console(settings.public_url, world, setup_url)
 
 
 async def _setup_url(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
@@ -31,12 +32,14 @@ SOON_MS = 60_000
 def system(stack: TestStack) -> Iterator[System]:
     folder = Path(tempfile.mkdtemp(prefix="mailconverter-browser-"))
     running = System(stack, Home(folder))
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    # Playwright has a loop of its own in this thread, and children end with the thread that started them: so one that stays.
+    with ThreadPoolExecutor(1) as starter:
+        try:
+            starter.submit(running.start).result()
+            yield running
+        finally:
+            running.stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -169,7 +172,7 @@ def _answer(page: Page, inbox: Mailbox) -> EmailMessage:
 def _look_why(page: Page) -> None:
     page.get_by_role("link", name="Why is this here?").click()
     expect(page.get_by_text("by the rule “Everything else”")).to_be_visible(timeout=SOON_MS)
-    page.get_by_role("link", name="Ticket ").first.click()
+    page.get_by_role("main").get_by_role("link", name="Ticket ").first.click()
 
 
 def _mark_spam(person: Watched, stack: TestStack, customer: str, help_desk: str) -> None:
@@ -187,4 +190,4 @@ def _mark_spam(person: Watched, stack: TestStack, customer: str, help_desk: str)
 
     eventually(stopped, SOON_S, every=1.0, what="the outcome spam")
     person.go("/spam")
-    expect(page.get_by_role("cell", name=customer)).to_be_visible()
+    expect(page.get_by_role("cell", name=customer, exact=True)).to_be_visible()
