@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
 from pydantic import SecretStr
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
@@ -51,6 +53,8 @@ def make_engine(url: SecretStr, *, application: str, pool_size: int = 8) -> Asyn
 
 def alembic_config(migrations: Path, url: str) -> Config:
     """Alembic without an ini file; `env.py` reads `config.attributes["url"]`."""
+    from alembic.config import Config  # only migrations need it: every service would load it at its start
+
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["url"] = url
@@ -59,4 +63,6 @@ def alembic_config(migrations: Path, url: str) -> Config:
 
 def migrate(migrations: Path, url: SecretStr) -> None:
     """Bring the database to the newest schema. Two starters at once end well: `env.py` takes an advisory lock."""
+    from alembic import command
+
     command.upgrade(alembic_config(migrations, url.get_secret_value()), "head")

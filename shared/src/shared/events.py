@@ -124,7 +124,7 @@ class CommandKind(StrEnum):
     MAIL = "mail"
     """Try the candidates in their order; the first that takes wins."""
     OWN = "own"
-    """A mail of ours came back: record outcome `loop`, nothing else."""
+    """The mail carries our mark: outcome `loop` where its Message-ID is one of ours, else the mark is forged and it is a mail."""
     FAILURE = "failure"
     """The mail could not be decided: record the outcome in `failure`."""
 

@@ -55,7 +55,7 @@ class Service:
         self.settings = settings
         self.tables = tables
         self.engine = make_engine(settings.database_url, application=f"{name}-{settings.instance or 'one'}")
-        self.outbox = Outbox(self.engine, tables.outbox, Source(name, settings.namespace))
+        self.outbox = Outbox(self.engine, Source(name, settings.namespace))
         self.producer = make_producer(settings.kafka_bootstrap, f"{name}-{settings.instance or 'one'}")
         self.archive = Archive(settings.archive_url)
         self._needs_archive = archive
@@ -104,7 +104,7 @@ class Service:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         if self._needs_archive:
             await self.archive.check()
-        relay = Relay(self.engine, self.tables, self.producer, f"{self.name}-{self.settings.instance}-{time.time_ns()}")
+        relay = Relay(self.engine, self.tables, self.producer, self._holder())
         connecting = asyncio.create_task(self._connect(), name="kafka")
         running = [asyncio.create_task(self._after_connect(run), name="loop") for run in [relay.run, *self._loops]]
         for task in running:
@@ -118,6 +118,10 @@ class Service:
             await self._broker.stop()
             await self.producer.stop()
             await self.engine.dispose()
+
+    def _holder(self) -> str:
+        """Who holds the relay's lease: a named instance has it back at once after a crash, others wait until it expires."""
+        return f"{self.name}-{self.settings.instance or time.time_ns()}"
 
     async def _after_connect(self, run: Loop) -> None:
         await self._connected.wait()

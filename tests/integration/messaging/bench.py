@@ -81,7 +81,7 @@ class Bench:
         )
         self.engine: AsyncEngine = make_engine(self.settings.database_url, application="test")
         self.producer = make_producer(bootstrap, "test")
-        self.outbox = Outbox(self.engine, TABLES.outbox, Source("test", namespace))
+        self.outbox = Outbox(self.engine, Source("test", namespace))
         self._brokers: list[KafkaBroker] = []
         self._tasks: list[asyncio.Task[None]] = []
 

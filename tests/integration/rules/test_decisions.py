@@ -80,10 +80,10 @@ async def test_a_rule_that_does_not_match_leaves_the_built_in_one_alone(desk: De
     assert names((await desk.commands())["m"]) == ["Reply to a known conversation"]
 
 
-async def test_a_mail_of_ours_come_back_is_asked_of_no_rule(desk: Desk) -> None:
+async def test_a_mail_with_our_mark_is_named_so_and_keeps_its_candidates(desk: Desk) -> None:
     await desk.mails(raw_record("m", OWN + mail_bytes()))
     command = (await desk.commands())["m"]
-    assert (command.kind, command.candidates) == (CommandKind.OWN, [])
+    assert (command.kind, names(command)) == (CommandKind.OWN, ["Reply to a known conversation"])
     assert (await desk.decisions())[0].kind == "own"
 
 

@@ -103,7 +103,7 @@ class Rig:
             database_url=SecretStr(database_url), service_token=SecretStr("t" * 32), archive_url=archive.as_uri(), max_tries=1
         )
         self.engine: AsyncEngine = make_engine(self.settings.database_url, application="test")
-        self.outbox = Outbox(self.engine, MESSAGING.outbox, Source("tickets", "test"))
+        self.outbox = Outbox(self.engine, Source("tickets", "test"))
         self.commands, self.scanners, self.deliveries = make_consumers(self.outbox, self.settings)
         self.archive = Archive(self.settings.archive_url)
         self.jobs = SpamJobs(self.outbox)

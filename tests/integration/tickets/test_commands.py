@@ -131,7 +131,6 @@ async def test_a_mail_that_comes_after_its_answer_joins_it(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("kind", "action", "expected"),
     [
-        (CommandKind.OWN, ActionType.CREATE_TICKET, "loop"),
         (CommandKind.MAIL, ActionType.IGNORE, "ignored"),
         (CommandKind.MAIL, ActionType.ARCHIVE, "archived"),
         (CommandKind.MAIL, ActionType.LINK_SENDER, "unmatched"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.events import DeliveryState, Lookup, MailDelivery
+from shared.events import CommandKind, DeliveryState, Lookup, MailDelivery
 from shared.mail.model import Address, Attachment
 from tests.integration.tickets.rig import CREATE, NOON, REPLY, Rig, command, mail, update
 
@@ -65,6 +65,16 @@ async def test_an_answer_to_our_answer_comes_back_to_its_ticket_and_opens_it(rig
     await rig.carry_out(reply)
     assert (await rig.outcome(reply.mail_id))["ticket_id"] == 1
     assert (await rig.get("/tickets/1"))["status"] == "open"
+
+
+async def test_our_answer_come_back_is_a_loop_and_a_forged_mark_hides_nothing(rig: Rig) -> None:
+    await rig.carry_out(command())
+    made = await comment(rig)
+    come_back = command(mail(message_id=made["message_id"]), [CREATE], kind=CommandKind.OWN)
+    forged = command(mail(message_id="<forged@x>"), [CREATE], kind=CommandKind.OWN)
+    await rig.carry_out(come_back, forged)
+    assert (await rig.outcome(come_back.mail_id))["type"] == "loop"
+    assert (await rig.outcome(forged.mail_id))["type"] == "ticket"
 
 
 async def test_a_comment_posted_twice_under_one_key_is_sent_once(rig: Rig) -> None:

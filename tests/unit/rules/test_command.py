@@ -102,10 +102,8 @@ def test_nasty_mails_give_events_below_the_limit_without_nul(raw: bytes) -> None
     assert "\\u0000" not in command.model_dump_json()
 
 
-def test_a_mail_of_ours_come_back_is_a_command_without_candidates() -> None:
-    own = ParsedMail(kind=Kind.OWN)
-    command = command_of("m", RAW, own, None, 1)
-    assert (command.kind, command.candidates) == (CommandKind.OWN, [])
+def test_a_mail_with_our_mark_is_named_so() -> None:
+    assert command_of("m", RAW, ParsedMail(kind=Kind.OWN), NOTHING, 1).kind is CommandKind.OWN
 
 
 def test_an_ordinary_mail_is_carried_whole() -> None:

@@ -21,7 +21,7 @@ from rules.domain.evaluate import Evaluation, PreparedRules, evaluate
 from shared.archive import Archive
 from shared.clock import Clock, utc_now
 from shared.events import CommandKind, Failure, MailOutcome, RawMail, ScannerSettings, TicketCommand, derived_id
-from shared.mail.model import Kind, ParsedMail
+from shared.mail.model import ParsedMail
 from shared.mail.parse import parse
 from shared.messaging.dead_letters import Failed
 from shared.messaging.outbox import Unit
@@ -42,7 +42,7 @@ class Decided:
     """A mail's decision, not yet known to be the first."""
 
     mail: ParsedMail
-    evaluation: Evaluation | None
+    evaluation: Evaluation
     command: TicketCommand
 
     @property
@@ -95,7 +95,7 @@ class Decider:
             "scanner_id": command.scanner_id,
             "kind": one.mail.kind.value,
             "rule_set_version": command.rule_set_version,
-            "trace": [entry.model_dump(mode="json") for entry in one.evaluation.trace] if one.evaluation else [],
+            "trace": [entry.model_dump(mode="json") for entry in one.evaluation.trace],
             "command_id": derived_id(command.mail_id, command.run, "command"),
             "command": command.model_dump(mode="json", by_alias=True, exclude_none=True),
             "decided_at": self._clock(),
@@ -103,9 +103,9 @@ class Decider:
 
 
 def _decided(mail_id: str, attributes: RawMail, raw: bytes, rules: PreparedRules) -> Decided:
-    """Pure. Kind comes first: no rule is asked about a mail of ours come back."""
+    """Pure. The rules are asked about a mail with our mark as well: anybody can write the mark, only tickets knows our Message-IDs."""
     mail = parse(raw)
-    evaluation = None if mail.kind is Kind.OWN else evaluate(mail, rules)
+    evaluation = evaluate(mail, rules)
     return Decided(mail, evaluation, command_of(mail_id, attributes, mail, evaluation, rules.version))
 
 

@@ -17,7 +17,6 @@ from typing import Generic, TypeVar
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 
 from shared.events import EventModel
 from shared.messaging.broker import reliable
@@ -38,6 +37,12 @@ Handler = Callable[[Unit, Received[M]], Awaitable[None]]
 BatchHook = Callable[[Unit, Sequence[Received[M]]], Awaitable[None]]
 LockNames = Callable[[Received[M]], Iterable[str]]
 
+_ENTER = text(
+    """
+    insert into inbox (consumer, event_id) select :consumer, id from unnest(cast(:ids as text[])) id
+    on conflict do nothing returning event_id
+    """
+)
 AWAY_TRIES = 6
 """Tries inside one delivery while something is away (about 30 s); then Kafka delivers the batch again."""
 BACKOFF_S, MAX_BACKOFF_S = 0.2, 10.0
@@ -199,10 +204,8 @@ class Consumer(Generic[M]):
         first: dict[str, Received[M]] = {}
         for one in received:
             first.setdefault(one.envelope.inbox_id(), one)
-        inbox = self._tables.inbox
-        rows = [{"consumer": self.name, "event_id": event_id} for event_id in sorted(first)]
-        statement = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.event_id)
-        new = {row.event_id for row in await unit.conn.execute(statement)}
+        rows = await unit.conn.execute(_ENTER, {"consumer": self.name, "ids": sorted(first)})
+        new = {row.event_id for row in rows}
         return [one for event_id, one in first.items() if event_id in new]
 
 

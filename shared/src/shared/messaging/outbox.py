@@ -6,12 +6,13 @@ A `Unit` is one transaction with the events it will emit; they are written with 
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, insert, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock, utc_now
@@ -21,6 +22,18 @@ from shared.topics import Topic
 
 WAKE_CHANNEL = "outbox"
 """LISTEN/NOTIFY channel on which the relay is woken."""
+
+# One statement for any number of events; ids are given in the order of emission.
+_INSERT = text(
+    """
+    insert into outbox (topic, key, headers, value)
+    select e.topic, e.key, cast(e.headers as jsonb), e.value
+    from unnest(cast(:topics as text[]), cast(:keys as bytea[]), cast(:headers as text[]), cast(:values as bytea[]))
+        with ordinality e(topic, key, headers, value, n)
+    order by e.n
+    """
+)
+_WAKE = text("select pg_notify(:channel, '')")
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,6 @@ class Unit:
 
     conn: AsyncConnection
     source: Source
-    outbox: Table
     clock: Clock = utc_now
     rows: list[dict[str, object]] = field(default_factory=list)
     memo: dict[str, Any] = field(default_factory=dict)
@@ -81,23 +93,24 @@ class Unit:
         """Write the events to the outbox and wake the relay at commit. Called by `Outbox.transaction` and the consumer."""
         if not self.rows:
             return
-        await self.conn.execute(insert(self.outbox), self.rows)
-        await self.conn.execute(text("select pg_notify(:channel, '')"), {"channel": WAKE_CHANNEL})
+        columns = {f"{name}s": [row[name] for row in self.rows] for name in ("topic", "key", "value")}
+        headers = [json.dumps(row["headers"]) for row in self.rows]
+        await self.conn.execute(_INSERT, {**columns, "headers": headers})
+        await self.conn.execute(_WAKE, {"channel": WAKE_CHANNEL})
         self.rows.clear()
 
 
 class Outbox:
     """Opens units of work on the service's database."""
 
-    def __init__(self, engine: AsyncEngine, table: Table, source: Source, clock: Clock = utc_now) -> None:
+    def __init__(self, engine: AsyncEngine, source: Source, clock: Clock = utc_now) -> None:
         self.engine = engine
-        self.table = table
         self.source = source
         self.clock = clock
 
     def unit(self, conn: AsyncConnection) -> Unit:
         """A unit on a transaction the caller began; the caller flushes it before the commit."""
-        return Unit(conn, self.source, self.table, self.clock)
+        return Unit(conn, self.source, self.clock)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Unit]:

@@ -22,7 +22,7 @@ from shared.messaging.errors import UnavailableError, is_unavailable
 from shared.messaging.outbox import WAKE_CHANNEL
 from shared.messaging.producer import HeldBackError, Message, Producer, Result
 from shared.messaging.tables import MessagingTables
-from shared.observability import OUTBOX_PARKED, OUTBOX_SENT, OUTBOX_WAITING, RETRIES, get_logger
+from shared.observability import DEAD_LETTERS, OUTBOX_PARKED, OUTBOX_SENT, OUTBOX_WAITING, RETRIES, get_logger
 
 log = get_logger("relay")
 
@@ -148,6 +148,8 @@ class Relay:
             waiting = select(func.count()).where(outbox.c.sent_at.is_(None))
             OUTBOX_WAITING.set(await conn.scalar(waiting) or 0)
             OUTBOX_PARKED.set(await conn.scalar(waiting.where(outbox.c.parked_at.is_not(None))) or 0)
+            letters = self._tables.dead_letters
+            DEAD_LETTERS.set(await conn.scalar(select(func.count()).where(letters.c.state == "waiting")) or 0)
 
     async def _listen(self) -> None:
         """Set `_wake` on every notification; reconnects for ever, since polling covers the gaps."""

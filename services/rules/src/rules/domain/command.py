@@ -33,9 +33,9 @@ RUN: Final = 1
 """Run of a mail nobody asked to be decided again."""
 
 
-def command_of(mail_id: str, raw: RawMail, mail: ParsedMail, evaluation: Evaluation | None, version: int | None) -> TicketCommand:
-    """The command of a decided mail; `evaluation` is None for a mail of ours come back, which no rule is asked about."""
-    candidates = evaluation.candidates if evaluation else []
+def command_of(mail_id: str, raw: RawMail, mail: ParsedMail, evaluation: Evaluation, version: int | None) -> TicketCommand:
+    """The command of a decided mail. One with our mark is `own`, with its candidates: tickets tries them where the mark is forged."""
+    candidates = evaluation.candidates
     kept = both_ends(candidates, CANDIDATES_BYTES)
     return TicketCommand(
         mail_id=mail_id,

@@ -13,6 +13,7 @@ from tickets.domain.keys import address_key, id_key, referred_ids, title_key
 from tickets.domain.state import (
     FAILURES,
     MAIL_ORIGIN,
+    OURS_ORIGIN,
     REFERRED_ORIGIN,
     STATUSES,
     Change,
@@ -100,11 +101,17 @@ def _first_time(command: TicketCommand, desk: Desk, mail: MailState) -> Effects:
         outcome = OutcomeType(command.failure.outcome) if command.failure else OutcomeType.FAILED
         reason = command.failure.reason if command.failure else "the command carries no mail"
         return Effects(mail=replace(mail, type=outcome, reason=reason))
-    if command.kind is CommandKind.OWN:
+    if command.kind is CommandKind.OWN and _is_ours(command.mail, desk):
         return Effects(mail=replace(mail, type=OutcomeType.LOOP, reason="a mail of ours came back"))
     if mail.sender in desk.spam:
         return Effects(mail=replace(mail, type=OutcomeType.SPAM, reason="the sender is on the spam list"), hit=mail.sender)
     return _try_candidates(command, command.mail, desk, mail)
+
+
+def _is_ours(content: CommandMail, desk: Desk) -> bool:
+    """The mark alone proves nothing: whoever forged it could hide his mail from everybody."""
+    known = desk.ids.get(id_key(content.message_id), []) if content.message_id else []
+    return any(one.origin == OURS_ORIGIN for one in known)
 
 
 def _try_candidates(command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects:
