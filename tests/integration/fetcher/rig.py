@@ -85,7 +85,7 @@ class Rig:
         async with self.engine.begin() as conn:
             await conn.execute(update(SCANNERS).values(next_scan_at=text("now() + interval '1 hour'")).where(SCANNERS.c.id != scanner_id))
             await conn.execute(update(SCANNERS).values(next_scan_at=text("now()")).where(SCANNERS.c.id == scanner_id))
-            lease = (await leases.take(conn, "test", 30, 1))[0]
+            lease = (await leases.take(conn, "test", 600, 1))[0]
             row = await scanners.get(conn, scanner_id)
         assert row is not None
         keep = held or Held()

@@ -7,7 +7,10 @@ from fetcher.domain.mails import Box, Fetched, Listed, Treatment
 
 BOX = Box("s1", 1, "INBOX", 7)
 ORIGIN = Origin("help@company.example", pec=False, mark_read=True, max_bytes=1000)
-RAW = b"From: Paul <paul@customer.example>\r\nTo: help@company.example\r\nSubject: Hello\r\nMessage-ID: <a@x>\r\nReferences: <root@x> <b@x>\r\n\r\nHi\r\n"
+RAW = (
+    b"From: Paul <paul@customer.example>\r\nTo: help@company.example\r\nSubject: Hello\r\n"
+    b"Message-ID: <a@x>\r\nReferences: <root@x> <b@x>\r\n\r\nHi\r\n"
+)
 
 
 def fetched(data: bytes, treatment: Treatment = Treatment.TAKE, size: int = 0) -> Fetched:

@@ -21,7 +21,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
 def test_known_parameters_become_values() -> None:
     values = {"DISABLE_AUTHENTICATOR": "plain|CRAM-MD5", "CONNECT_TIMEOUT": "5", "BATCH_SIZE": "10", "CA_FILE": "/etc/ca.pem"}
     found = read_parameters(values)
-    assert (found.disabled, found.connect_timeout, found.batch_size) == ({"PLAIN", "CRAM-MD5"}, 5, 10)
+    assert (found.disabled, found.connect_timeout, found.batch_size) == (frozenset({"PLAIN", "CRAM-MD5"}), 5, 10)
 
 
 @pytest.mark.parametrize("values", [{"READ_TIMEOUT": "0"}, {"CA_FILE": " "}, {"DISABLE_AUTHENTICATOR": "PLAIN|LOGIN|CRAM-MD5"}])

@@ -57,11 +57,11 @@ def explain(error: BaseException, server: str, port: int) -> str:  # noqa: PLR09
             return f"The server name {server} was not found: check its spelling, or the name service of the fetcher's machine."
         case ssl.SSLCertVerificationError():
             return (
-                f"The certificate of {server} is not valid ({error.verify_message}): check the server name, "
+                f"The certificate of {server} is not valid ({getattr(error, 'verify_message', error)}): check the server name, "
                 "or give the parameter CA_FILE where the provider has its own authority."
             )
         case ssl.SSLError():
-            return f"{server} port {port} does not speak TLS as expected ({error.reason}): check SSL type and port."
+            return f"{server} port {port} does not speak TLS as expected ({getattr(error, 'reason', error)}): check SSL type and port."
         case ConnectionRefusedError():
             return f"{server} refused the connection on port {port}: check the port, and whether the mail server runs."
         case TimeoutError():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, false, func, or_, select, text, true, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, TextClause, and_, false, func, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters.tables import FOLDERS, LEDGER
@@ -91,22 +92,39 @@ async def known_mails(conn: AsyncConnection, scanner_id: str, lines: Sequence[Ma
 
 
 async def record(conn: AsyncConnection, lines: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """Write the lines; one that is there already is written again only while it is `seen` or `skipped`. Returns those still `seen`."""
+    """Write the lines; one that is there already is written again only while it is `seen` or `skipped`. Returns those now `seen`.
+
+    One statement with one JSON parameter: as rows of bind parameters the same took five times the time of all other steps.
+    """
     if not lines:
         return []
     now = utc_now()
     rows = [_DEFAULTS | dict(line) | {"outcome_at": now if line.get("outcome_type") else None} for line in lines]
-    statement = insert(LEDGER).values(rows)
-    fresh = {name: statement.excluded[name] for name in (*_DEFAULTS, "state") if name != "traceparent"}
-    statement = statement.on_conflict_do_update(
-        index_elements=[LEDGER.c.id],
-        set_=fresh | {"traceparent": func.coalesce(LEDGER.c.traceparent, statement.excluded.traceparent)},
-        where=or_(LEDGER.c.state == "seen", LEDGER.c.outcome_type == "skipped"),
+    written = await conn.execute(_RECORD, {"rows": json.dumps(rows, default=_json)})
+    return sorted((line for line in written if line.state == "seen"), key=lambda line: int(line.uid))
+
+
+def _json(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _record_statement() -> TextClause:
+    columns = ["id", *_PLACE, "state", *_DEFAULTS]
+    fresh = [f"{name} = excluded.{name}" for name in ("state", *_DEFAULTS) if name != "traceparent"]
+    return text(
+        f"""
+        insert into ledger as l ({", ".join(columns)})
+        select {", ".join(columns)} from jsonb_populate_recordset(null::ledger, cast(:rows as jsonb)) order by uid
+        on conflict (id) do update set {", ".join(fresh)}, traceparent = coalesce(l.traceparent, excluded.traceparent)
+            where l.state = 'seen' or l.outcome_type = 'skipped'
+        returning l.*
+        """  # noqa: S608 -- names from this file only
     )
-    await conn.execute(statement)
-    ids = [line["id"] for line in lines]
-    found = select(LEDGER).where(LEDGER.c.id.in_(ids), LEDGER.c.state == "seen").order_by(LEDGER.c.uid)
-    return list((await conn.execute(found)).all())
+
+
+_RECORD = _record_statement()
 
 
 async def published(conn: AsyncConnection, ids: Iterable[str]) -> None:
