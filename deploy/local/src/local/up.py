@@ -98,14 +98,14 @@ class Installation:
         return [*(Service(self.home, name, sources) for name in SERVICES), *(Service(self.home, "fetcher", sources, name) for name in more)]
 
     def _sandbox(self, *, running: bool) -> None:
-        client = sandbox.Client(services.url(self.home, "console"), self.home)
-        if not sandbox.is_wanted(self.home, client):
+        client = sandbox.client(self.home)
+        if not sandbox.is_wanted(client):
             return
         if not running:
             self.supervisor.add([self.stack.mail], MAIL_GROUP)
             self.supervisor.wait([self.stack.mail])
         self.supervisor.facts["smtp_port"] = self.stack.mail.smtp_port
-        if sandbox.seed(self.home, client, self.stack.mail):
+        if sandbox.seed(client, self.stack.mail):
             self.progress.say(f"  sandbox      {len(sandbox.USERS)} mailboxes, three mails are on their way")
 
     def _tell(self) -> None:
