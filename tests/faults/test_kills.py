@@ -14,7 +14,7 @@ import pytest
 from tests.kit.api import Api
 from tests.kit.eventually import eventually
 from tests.kit.installation import Installation
-from tests.kit.mail import Mailbox, compose
+from tests.kit.mail import Mailbox, compose, submit
 from tests.kit.smtp_sink import SmtpSink
 from tests.kit.stack import TestStack
 
@@ -50,25 +50,26 @@ def test_no_mail_is_lost_or_doubled_while_each_part_is_killed(installation: Inst
     api = installation.api()
     scanner_id = api.add_mailbox(mailbox, "127.0.0.1", smtp_sink.port)
     titles = [f"Order {number:04}" for number in range(MAILS)]
-    mailbox.append(compose(f"c{n}@customer.example", address, title).as_bytes() for n, title in enumerate(titles[: MAILS // 2]))
+    mails = [compose(f"c{n}@customer.example", address, title) for n, title in enumerate(titles)]
+    submit(stack.smtp_host, stack.smtp_port, *mails[: MAILS // 2])
 
     # The second half arrives while parts die, and operators comment on what is there.
-    rest = [compose(f"c{n}@customer.example", address, titles[n]).as_bytes() for n in range(MAILS // 2, MAILS)]
+    rest = mails[MAILS // 2 :]
     commented: dict[int, str] = {}
     for number, part in enumerate(PARTS):
         share = len(rest) // len(PARTS) + 1
-        feeder = threading.Thread(target=mailbox.append, args=(rest[number * share : (number + 1) * share],))
+        feeder = threading.Thread(target=submit, args=(stack.smtp_host, stack.smtp_port, *rest[number * share : (number + 1) * share]))
         feeder.start()
         _comment_on_some(api, scanner_id, commented, number)
         installation.kill(part)
         feeder.join()
         eventually(lambda part=part: _is_back(installation, part), 60)  # type: ignore[misc]  # bound now
 
-    mails = eventually(lambda: _settled(api, scanner_id), 240)
-    assert Counter(mail["outcome"]["type"] for mail in mails) == {"ticket": MAILS}
+    settled = eventually(lambda: _settled(api, scanner_id), 240)
+    assert Counter(mail["outcome"]["type"] for mail in settled) == {"ticket": MAILS}
     tickets = api.all("/tickets", scanner_id=scanner_id)
     assert Counter(ticket["title"] for ticket in tickets) == Counter(titles)
-    assert len({mail["outcome"]["ticket_id"] for mail in mails}) == MAILS
+    assert len({mail["outcome"]["ticket_id"] for mail in settled}) == MAILS
     assert not api.all("/dead-letters")
 
     _check_answers(smtp_sink, commented, api)

@@ -16,7 +16,7 @@ from tests.kit.api import Api
 from tests.kit.eventually import eventually
 from tests.kit.ports import free_port
 
-COMMAND = [sys.executable, "-m", "local"]
+COMMAND = [str(Path(sys.executable).with_name("mailconverter"))]
 START_S = 120
 STOP_S = 40
 
@@ -31,6 +31,7 @@ class Installation:
         self.environment = ours | {"MAILCONVERTER_HOME": str(self.path), "MAILCONVERTER_PORT": str(self.port)} | environment
         self.output = self.path.with_name(f"{self.path.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
+        self._apis: list[Api] = []
 
     def start(self) -> None:
         """Returns when the console's address is shown; AssertionError with what it printed when it ends before."""
@@ -53,6 +54,8 @@ class Installation:
 
     def remove(self) -> None:
         """Stop if it runs, and take the data away."""
+        for api in self._apis:
+            api.close()
         if self._process is not None and self._process.poll() is None:
             self.stop()
         shutil.rmtree(self.path, ignore_errors=True)
@@ -80,6 +83,7 @@ class Installation:
     def api(self) -> Api:
         """The REST API with a token made as the README says."""
         api = Api(f"http://127.0.0.1:{self.port}")
+        self._apis.append(api)
         api.use_token(self.command("token", "create", "--role", "administrator").strip())
         return api
 

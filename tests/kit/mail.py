@@ -82,7 +82,8 @@ def parse(raw: bytes) -> EmailMessage:
     return message
 
 
-def submit(host: str, port: int, message: EmailMessage) -> None:
-    """Hand a mail to an SMTP server as a customer's mail program does."""
+def submit(host: str, port: int, *messages: EmailMessage) -> None:
+    """Hand mails to an SMTP server as a customer's mail program does."""
     with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as client:
-        client.send_message(message)
+        for message in messages:
+            client.send_message(message)

@@ -49,8 +49,8 @@ class Live:
             group_id=None,
             auto_offset_reset="latest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             async for record in consumer:
                 self.tell(record.value)
         finally:
