@@ -11,7 +11,7 @@ T = TypeVar("T")
 EVERY_SECONDS = 0.1
 
 
-def eventually(check: Callable[[], T], seconds: float = 15.0, every: float = EVERY_SECONDS, what: str = "") -> T:
+def eventually(check: Callable[[], T | None], seconds: float = 15.0, every: float = EVERY_SECONDS, what: str = "") -> T:
     """The first true answer of `check`, which may also `assert`. Raises its last AssertionError, or one with its last answer.
 
     `what` tells in the message what was waited for.
@@ -30,7 +30,9 @@ def eventually(check: Callable[[], T], seconds: float = 15.0, every: float = EVE
         time.sleep(every)
 
 
-async def eventually_async(check: Callable[[], Awaitable[T]], seconds: float = 15.0, every: float = EVERY_SECONDS, what: str = "") -> T:
+async def eventually_async(
+    check: Callable[[], Awaitable[T | None]], seconds: float = 15.0, every: float = EVERY_SECONDS, what: str = ""
+) -> T:
     """As `eventually`, for a coroutine function."""
     deadline = time.monotonic() + seconds
     while True:

@@ -55,7 +55,8 @@ _WITHOUT_SENDER = text(
     f"""
     select o.id, o.scanner_id, o.last_error, s.name from outgoing o
     left join scanners s on s.id = o.scanner_id left join senders n on n.id = s.sender_id
-    where n.id is null and {_DUE} and (s.id is not null or o.created_at < now() - :patience) order by o.position limit :rows for update of o skip locked
+    where n.id is null and {_DUE} and (s.id is not null or o.created_at < now() - :patience)
+    order by o.position limit :rows for update of o skip locked
     """  # noqa: S608 -- a constant
 )
 
