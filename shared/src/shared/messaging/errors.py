@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg import errors as pg
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -28,21 +28,28 @@ def is_unavailable(error: BaseException) -> bool:
     """True where waiting may help: the database or the network is away."""
     if isinstance(error, UnavailableError | InterfaceError | PoolTimeoutError | ConnectionError | TimeoutError):
         return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError | psycopg.Error):
         return False
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
     state = sqlstate(error)
-    return error.connection_invalidated or (state is None and _is_connection_error(error)) or bool(state and state.startswith(AWAY))
+    return _is_connection_error(error) if state is None else state.startswith(AWAY)
 
 
 def is_race(error: BaseException) -> bool:
     """True for a deadlock or a serialisation failure."""
-    return isinstance(error, DBAPIError) and sqlstate(error) in RACES
+    return isinstance(error, DBAPIError | psycopg.Error) and sqlstate(error) in RACES
 
 
-def sqlstate(error: DBAPIError) -> str | None:
+def sqlstate(error: DBAPIError | psycopg.Error) -> str | None:
     """The five-character code Postgres gave, None where the server said nothing."""
-    return getattr(error.orig, "sqlstate", None)
+    return getattr(_driver_error(error), "sqlstate", None)
 
 
-def _is_connection_error(error: DBAPIError) -> bool:
-    return isinstance(error.orig, pg.OperationalError)
+def _is_connection_error(error: DBAPIError | psycopg.Error) -> bool:
+    return isinstance(_driver_error(error), psycopg.OperationalError)
+
+
+def _driver_error(error: DBAPIError | psycopg.Error) -> BaseException | None:
+    """SQLAlchemy wraps the driver's errors; those of COPY come as they are."""
+    return error.orig if isinstance(error, DBAPIError) else error
