@@ -122,6 +122,7 @@ def test_a_mail_goes_the_whole_way(system: System, world: World) -> None:
     mails = eventually(lambda: _settled(system, scanner_id, 3), SOON_S)
     assert sorted(mail["outcome"]["type"] for mail in mails) == ["ticket", "update", "update"]
     assert {mail["outcome"]["ticket_id"] for mail in mails} == {ticket["id"]}
+    assert {mail["kind"] for mail in mails} == {"mail"}
     rules = {mail["outcome"]["rule_name"] for mail in mails}
     assert {"Everything else", "Answers by number"} <= rules
     assert len(rules) == 3, "the threaded answer was taken by the rule for known conversations"

@@ -180,6 +180,9 @@ class MailOutcome(EventModel):
     run: int = 1
     revision: int = Field(default=1, ge=1, description="Raised by each change of the outcome within a run")
     type: OutcomeType
+    kind: str | None = Field(
+        default=None, description="Kind of mail it turned out to be (`mail`, `own`); missing where it could not be read"
+    )
     ticket_id: int | None = None
     rule_id: str | None = Field(default=None, description="Rule whose action took")
     rule_name: str | None = None

@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("outcome_rule_id", sa.String(length=100), nullable=True),
         sa.Column("outcome_rule_name", sa.Text(), nullable=True),
         sa.Column("outcome_reason", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("outcome_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
         sa.UniqueConstraint(

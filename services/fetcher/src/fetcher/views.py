@@ -14,7 +14,7 @@ from shared.events import ScannerSettings
 from shared.http import ProblemError
 
 FIELDS = tuple(ScannerFields.model_fields)
-MAIL_FIELDS = tuple(name for name in Mail.model_fields if name not in {"kind", "outcome"})
+MAIL_FIELDS = tuple(name for name in Mail.model_fields if name != "outcome")
 POP3_PORTS = (110, 995)
 
 

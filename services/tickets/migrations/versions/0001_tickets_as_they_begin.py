@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.Column("rule_id", sa.Text(), nullable=True),
         sa.Column("rule_name", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("kind", sa.String(length=20), nullable=True),
         sa.Column("prior_type", sa.String(length=20), nullable=True),
         sa.Column("scanner_id", sa.Text(), nullable=False),
         sa.Column("sender_folded", sa.Text(), nullable=True),

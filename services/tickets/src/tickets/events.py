@@ -22,6 +22,7 @@ def emit_outcome(unit: Unit, mail: MailState, ticket_id: int | None, cause: Enve
         run=mail.run,
         revision=mail.revision,
         type=mail.type,
+        kind=mail.kind,
         ticket_id=ticket_id,
         rule_id=mail.rule_id,
         rule_name=mail.rule_name,

@@ -170,6 +170,7 @@ async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -
             "rule": one.rule_id,
             "rule_name": one.rule_name,
             "reason": one.reason,
+            "kind": one.kind,
             "at": one.at,
         }
         for one in outcomes
@@ -183,13 +184,13 @@ async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -
 _PUT_OUTCOMES = text(
     """
     update ledger l set state = 'done', outcome_type = o.type, outcome_run = o.run,
-        outcome_revision = o.revision,
+        outcome_revision = o.revision, kind = coalesce(o.kind, l.kind),
         outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name,
         outcome_reason = o.reason, outcome_at = o.at
     from unnest(cast(:id as text[]), cast(:type as text[]), cast(:run as int[]),
         cast(:revision as int[]), cast(:ticket as bigint[]),
-        cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:at as timestamptz[]))
-        as o(id, type, run, revision, ticket, rule, rule_name, reason, at)
+        cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:kind as text[]), cast(:at as timestamptz[]))
+        as o(id, type, run, revision, ticket, rule, rule_name, reason, kind, at)
     where l.id = o.id and l.duplicate_of is null
       and (l.outcome_type is null or (l.outcome_run, l.outcome_revision) < (o.run, o.revision))
     """

@@ -125,6 +125,7 @@ LEDGER = Table(
     Column("outcome_rule_id", String(100), nullable=True),
     Column("outcome_rule_name", Text, nullable=True),
     Column("outcome_reason", Text, nullable=True),
+    Column("kind", Text, nullable=True),
     _moment("outcome_at"),
     UniqueConstraint("scanner_id", "generation", "folder", "uid_validity", "uid"),
     Index("ix_ledger_number", "number", unique=True),

@@ -154,6 +154,7 @@ def mail_state(row: Row[Any]) -> MailState:
         rule_id=row.rule_id,
         rule_name=row.rule_name,
         reason=row.reason,
+        kind=row.kind,
         prior_type=row.prior_type,
         sender=row.sender_folded,
         archive_key=row.archive_key,

@@ -32,6 +32,7 @@ def mail_row(mail: MailState, number: Number) -> Row:
         "rule_id": mail.rule_id,
         "rule_name": mail.rule_name,
         "reason": mail.reason,
+        "kind": mail.kind,
         "prior_type": mail.prior_type,
         "sender_folded": mail.sender,
         "archive_key": mail.archive_key,

@@ -165,6 +165,7 @@ mails = Table(
     Column("rule_id", Text, nullable=True),
     Column("rule_name", Text, nullable=True),
     Column("reason", Text, nullable=True),
+    Column("kind", String(20), nullable=True),
     Column("prior_type", String(20), nullable=True),
     Column("scanner_id", Text, nullable=False),
     Column("sender_folded", Text, nullable=True),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.events import Action, ActionType, Candidate, CommandKind, CommandMail, OutcomeType, TicketCommand
+from shared.mail.model import Kind
 from tickets.domain.find import find, takes_part
 from tickets.domain.keys import address_key, id_key, referred_ids, title_key
 from tickets.domain.state import (
@@ -89,6 +90,7 @@ def _next(command: TicketCommand, known: MailState | None, at: datetime) -> Mail
         run=min(command.run, MAX_RUN),
         revision=known.revision + 1 if known is not None and same_run else 1,
         type=OutcomeType.UNMATCHED,
+        kind=Kind.MAIL.value if command.mail else None,
         at=at,
         sender=sender or None,
         archive_key=command.archive_key,
@@ -102,7 +104,7 @@ def _first_time(command: TicketCommand, desk: Desk, mail: MailState) -> Effects:
         reason = command.failure.reason if command.failure else "the command carries no mail"
         return Effects(mail=replace(mail, type=outcome, reason=reason))
     if command.kind is CommandKind.OWN and _is_ours(command.mail, desk):
-        return Effects(mail=replace(mail, type=OutcomeType.LOOP, reason="a mail of ours came back"))
+        return Effects(mail=replace(mail, type=OutcomeType.LOOP, kind=Kind.OWN.value, reason="a mail of ours came back"))
     if mail.sender in desk.spam:
         return Effects(mail=replace(mail, type=OutcomeType.SPAM, reason="the sender is on the spam list"), hit=mail.sender)
     return _try_candidates(command, command.mail, desk, mail)

@@ -45,6 +45,8 @@ class MailState:
     rule_id: str | None = None
     rule_name: str | None = None
     reason: str | None = None
+    kind: str | None = None
+    """Kind of mail; None where it could not be read."""
     prior_type: str | None = None
     """What the outcome was before its ticket was marked as spam."""
     sender: str | None = None
