@@ -25,6 +25,7 @@ from console.settings import Settings
 from shared.database import make_engine, migrate
 from shared.service import migrations_folder
 from tests.kit.eventually import eventually
+from tests.kit.ports import free_port
 from tests.kit.stack import TestStack
 from tests.kit.stand_in import SERVICE_HOSTS, World, stand_in
 
@@ -88,8 +89,9 @@ def served(app: object, host: str, port: int = 0) -> Iterator[int]:
         listening.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """No longer than a module: while it lives an event loop runs in this thread, and no asynchronous test could."""
     if not Path(CHROMIUM).exists() and shutil.which(CHROMIUM) is None:
         pytest.skip(f"no Chromium at {CHROMIUM}: install it (Debian: apt install chromium) or set MAILCONVERTER_CHROMIUM")
     with sync_playwright() as playwright:
@@ -98,14 +100,14 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def console(stack: TestStack) -> Iterator[Console]:
-    """One for the run; its world is made anew for each test by `watched`."""
+    """One for the module; its world is made anew for each test by `watched`."""
     database = SecretStr(stack.database_url("browser_console"))
     migrate(migrations_folder("console"), database)
     world = World()
     with served(stand_in(world), "0.0.0.0") as behind:  # noqa: S104 -- four loopback addresses stand for four services
-        port = _free_port()
+        port = free_port()
         services: dict[str, Any] = {f"{name}_url": f"http://{address}:{behind}" for name, address in SERVICE_HOSTS.items()}
         settings = Settings(
             database_url=database,
@@ -129,7 +131,7 @@ async def _setup_url(settings: Settings) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in_state(console: Console, browser: Browser) -> dict[str, object]:
     """Cookies of the first administrator, made by the set-up link as a person would."""
     name, email, password = ADMINISTRATOR
@@ -170,9 +172,3 @@ def watched(console: Console, world: World, signed_in_state: dict[str, object], 
     yield made
     context.close()
     assert not made.complaints, made.complaints
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
