@@ -12,6 +12,7 @@ from shared.events import MailDelivery, OutgoingMail, ScannerSettings
 from shared.mail.model import Address
 from tests.integration.notifier.parts import Bus, Notifier, ScriptedServer, answer, free_port, sender_body
 from tests.kit.eventually import eventually, eventually_async
+from tests.kit.stack import TestStack
 
 pytestmark = pytest.mark.connected
 Mailbox = Callable[..., Awaitable[str]]
@@ -127,6 +128,23 @@ async def test_a_killed_notifier_sends_the_same_mail_again(notifier: Notifier, b
     first, second = smtp.handler.taken
     assert first.data == second.data
     assert first.message_id == mail.message_id
+
+
+async def test_a_database_that_was_away_after_the_250_makes_no_extra_copy(
+    stack: TestStack, bus: Bus, smtp: ScriptedServer, mailbox: Mailbox
+) -> None:
+    smtp.handler.data = ["hang"]
+    mail = answer(42, await mailbox(smtp.port))
+    await bus.outgoing(mail)
+    eventually(lambda: len(smtp.handler.taken) == 1)
+    stack.kill("postgres")
+    smtp.handler.go_on.set()
+    stack.restart("postgres")
+    after = answer(42, mail.scanner_id or "")
+    await bus.outgoing(after)
+    await until(bus, mail, "accepted", "sent")
+    await until(bus, after, "accepted", "sent")
+    assert [one.message_id for one in smtp.handler.taken] == [mail.message_id, after.message_id]
 
 
 async def test_answers_on_a_ticket_leave_in_order(bus: Bus, smtp: ScriptedServer, mailbox: Mailbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 from datetime import timedelta
 
@@ -10,12 +11,14 @@ from fastapi import FastAPI
 
 from notifier import handlers
 from notifier.adapters.queue import Claimant
+from notifier.adapters.results import Results
 from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Patience
 from notifier.adapters.tables import MESSAGING
 from notifier.api import outgoing_router, senders_router
-from notifier.delivery import Deliverer, Retries
+from notifier.delivery import Deliverer
 from notifier.dispatch import Dispatcher, Limits
+from notifier.domain.schedule import Retries
 from notifier.settings import Settings
 from shared.events import OutgoingMail, ScannerSettings
 from shared.messaging.consumer import Consumer
@@ -41,7 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
 def _dispatcher(service: Service, settings: Settings, senders: Senders, patience: Patience) -> Dispatcher:
     instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
     claimant = Claimant(instance, f"{instance}/{os.urandom(6).hex()}", timedelta(seconds=settings.claim_seconds))
-    retries = Retries(timedelta(seconds=settings.first_retry_seconds), timedelta(hours=settings.give_up_hours))
-    deliverer = Deliverer(service.outbox, service.archive, claimant, retries, service.outbox.clock)
+    retries = Retries(timedelta(seconds=settings.first_retry_seconds), timedelta(hours=settings.give_up_hours), random.random)
+    results = Results(service.outbox, claimant, retries)
+    deliverer = Deliverer(service.outbox, service.archive, claimant, results, service.outbox.clock)
     limits = Limits(settings.connections_per_server, settings.servers_at_once, settings.idle_seconds)
     return Dispatcher(service.outbox, senders, deliverer, claimant, patience, limits)

@@ -1,109 +1,114 @@
-"""One mail from the ledger to the SMTP server: bytes made once, `sending` written first, then the dialogue, then its record."""
+"""Mails from the ledger to the SMTP server: bytes made once, `sending` written first, then the dialogue, then its record."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy import Row
 
 from notifier.adapters import queue, senders
-from notifier.adapters.queue import Claimant, Tried
+from notifier.adapters.queue import Claimant
+from notifier.adapters.results import Results, Try
 from notifier.adapters.smtp import Connection, ServerProblemError
-from notifier.domain.compose import ComposeError, NoAddressError, compose
-from notifier.domain.schedule import LONGEST_AWAY, LONGEST_PAUSE, Result, Verdict, delivery_state, is_over, pause
+from notifier.domain.compose import Composed, ComposeError, Identity, NoAddressError, compose
+from notifier.domain.schedule import Result, Verdict
 from shared.archive import Archive
 from shared.clock import Clock
 from shared.events import OutgoingMail
 from shared.messaging.outbox import Outbox
-from shared.observability import SMTP_RESULTS, get_logger
+from shared.observability import get_logger
 
 log = get_logger("delivery")
 
 
 @dataclass(frozen=True)
-class Retries:
-    """How often and how long a mail is tried. `chance` gives jitter in [0, 1)."""
+class Ready:
+    """A claimed mail with the bytes that are sent at every try."""
 
-    first: timedelta
-    limit: timedelta
-    chance: Callable[[], float] = random.random
+    row: Row[Any]
+    envelope_from: str
+    mime_key: str
+    data: bytes
 
 
 class Deliverer:
-    """Delivers claimed mails over a connection its caller keeps."""
+    """Delivers claimed mails over connections its caller keeps."""
 
-    def __init__(self, outbox: Outbox, archive: Archive, claimant: Claimant, retries: Retries, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, archive: Archive, claimant: Claimant, results: Results, clock: Clock) -> None:
         self._outbox = outbox
         self._archive = archive
         self._claimant = claimant
-        self._retries = retries
+        self._results = results
         self._clock = clock
 
-    async def deliver(self, row: Row[Any], sender: Row[Any], connection: Connection) -> None:
-        """One try. Raises ServerProblemError after it is recorded: the connection is of no more use."""
-        started = self._clock()
-        try:
-            made, data = await self._bytes(row, sender)
-        except (ComposeError, NoAddressError) as error:
-            await self._settle_unmade(row, error, started)
-            return
+    async def prepare(self, rows: Sequence[Row[Any]], sender: Row[Any]) -> list[Ready]:
+        """Bytes for each mail, in order. A mail that cannot be made is settled by itself and left out."""
+        async with self._outbox.engine.connect() as conn:
+            who = await senders.identities(conn, {row.scanner_id for row in rows}, sender)
+        made: dict[str, Composed] = {}
+        for row in rows:
+            if row.mime_key is None:
+                composed = self._compose(row, who[row.scanner_id])
+                if composed is not None:
+                    made[row.id] = composed
+        await self._archive.put_many([(_key(row), made[row.id].data) for row in rows if row.id in made])
+        return [ready for row in rows if row.mime_key or row.id in made if (ready := await self._ready(row, made.get(row.id)))]
+
+    async def deliver(self, ready: Ready, connection: Connection) -> None:
+        """One try. Raises ServerProblemError when the connection is of no more use; the try is noted all the same."""
+        row, started = ready.row, self._clock()
+        made = {"envelope_from": ready.envelope_from, "mime_key": ready.mime_key}
         async with self._outbox.engine.begin() as conn:
             waiting = await queue.begin(conn, row.id, self._claimant, made)
         if not waiting:
             return
-        boxes = {one.mailbox: one.address for one in waiting if one.mailbox}
+        boxes = {one.mailbox: one.address for one in waiting}
         try:
-            verdicts = await connection.send(made["envelope_from"], list(boxes), data)
+            verdicts = await connection.send(ready.envelope_from, list(boxes), ready.data)
         except ServerProblemError as error:
-            await self.postpone(row, str(error), started)
+            self._results.add(row.id, Try(started, {}, Verdict(Result.TEMPORARY, str(error)), away=True))
             raise
-        await self._record(row, {boxes[mailbox]: verdict for mailbox, verdict in verdicts.items()}, started)
+        self._results.add(row.id, Try(started, {boxes[mailbox]: verdict for mailbox, verdict in verdicts.items()}))
 
-    async def postpone(self, row: Row[Any], reason: str, started: datetime | None = None) -> None:
-        """A try that did not get through to the mail: everybody who waits is delayed, or failed when the time is over."""
-        async with self._outbox.engine.connect() as conn:
-            waiting = await queue.waiting(conn, row.id)
-        verdicts = {one.address: Verdict(Result.TEMPORARY, reason) for one in waiting}
-        await self._record(row, verdicts, started or self._clock(), away=True)
+    def postpone(self, rows: Sequence[Row[Any]], reason: str) -> None:
+        """The server cannot be used: all of these are delayed, or failed when their time is over."""
+        for row in rows:
+            self._results.add(row.id, Try(self._clock(), {}, Verdict(Result.TEMPORARY, reason), away=True))
 
-    async def _bytes(self, row: Row[Any], sender: Row[Any]) -> tuple[dict[str, str], bytes]:
-        """The mail as it was first made. After a crash between archive and ledger the archive's copy is the one that counts."""
-        if row.mime_key:
-            return {"envelope_from": row.envelope_from, "mime_key": row.mime_key}, await self._archive.get(row.mime_key)
-        async with self._outbox.engine.connect() as conn:
-            identity = await senders.identity(conn, row.scanner_id, sender)
-        composed = compose(OutgoingMail.model_validate(row.event), identity, row.created_at.astimezone(UTC))
-        key = f"sent/{row.created_at.astimezone(UTC):%Y-%m}/{row.id}.eml.zst"
-        await self._archive.put(key, composed.data)
-        return {"envelope_from": composed.envelope_from, "mime_key": key}, await self._archive.get(key)
+    async def recorded(self, ids: Collection[str]) -> None:
+        """Return when the results of these are written down."""
+        await self._results.written(ids)
 
-    async def _settle_unmade(self, row: Row[Any], error: Exception, started: datetime) -> None:
-        """Without an address it waits for one; what can never be a mail has failed."""
-        patient = isinstance(error, NoAddressError)
-        result = Result.TEMPORARY if patient else Result.PERMANENT
-        async with self._outbox.engine.connect() as conn:
-            waiting = await queue.waiting(conn, row.id)
-        await self._record(row, {one.address: Verdict(result, str(error)) for one in waiting}, started, counts=not patient)
+    def _compose(self, row: Row[Any], identity: Identity) -> Composed | None:
+        """Without an address the mail waits for one; what can never be a mail has failed; what we stumble over is tried later."""
+        try:
+            return compose(OutgoingMail.model_validate(row.event), identity, row.created_at.astimezone(UTC))
+        except NoAddressError as error:
+            self._refuse(row, Result.TEMPORARY, str(error), patient=True)
+        except ComposeError as error:
+            self._refuse(row, Result.PERMANENT, str(error))
+        except Exception as error:
+            log.exception("mail cannot be made", outgoing_id=row.id)
+            self._refuse(row, Result.TEMPORARY, f"the mail could not be made: {type(error).__name__}")
+        return None
 
-    async def _record(
-        self, row: Row[Any], verdicts: Mapping[str, Verdict], started: datetime, *, away: bool = False, counts: bool = True
-    ) -> None:
-        now = self._clock()
-        give_up = counts and is_over(row.first_try_at or started, now, self._retries.limit)
-        changes = {address: (delivery_state(one.result, give_up=give_up), one.detail) for address, one in verdicts.items()}
-        wait = pause(row.tries + 1, self._retries.first, LONGEST_AWAY if away else LONGEST_PAUSE, self._retries.chance())
-        detail = "; ".join(sorted({one.detail for one in verdicts.values() if one.result is not Result.SENT})) or _best(verdicts)
-        async with self._outbox.transaction() as unit:
-            state = await queue.record(unit, row.id, self._claimant, Tried(changes, started, detail, now + wait, counts))
-        for one in verdicts.values():
-            SMTP_RESULTS.labels("away" if away else one.result.value).inc()
-        facts = {"outgoing_id": row.id, "ticket_id": row.ticket_id, "message_id": row.message_id, "tries": row.tries + 1}
-        log.info("answer tried", state=state, detail=detail, **facts)
+    async def _ready(self, row: Row[Any], composed: Composed | None) -> Ready | None:
+        """After a crash between archive and ledger the archive's copy is the one that counts."""
+        key = row.mime_key or _key(row)
+        try:
+            data = await self._archive.get(key)
+        except Exception as error:  # one lost blob stops no other mail
+            log.exception("sent mail is not in the archive", outgoing_id=row.id, key=key)
+            self._refuse(row, Result.TEMPORARY, f"its bytes cannot be read from the archive ({key}): {type(error).__name__}")
+            return None
+        return Ready(row, composed.envelope_from if composed else row.envelope_from, key, data)
+
+    def _refuse(self, row: Row[Any], result: Result, reason: str, *, patient: bool = False) -> None:
+        self._results.add(row.id, Try(self._clock(), {}, Verdict(result, reason), patient=patient))
 
 
-def _best(verdicts: Mapping[str, Verdict]) -> str:
-    return next((one.detail for one in verdicts.values()), "")
+def _key(row: Row[Any]) -> str:
+    return f"sent/{row.created_at.astimezone(UTC):%Y-%m}/{row.id}.eml.zst"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from notifier.adapters import ledger, queue
 from notifier.adapters.queue import Claimant
 from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Connection, Patience, ServerProblemError
-from notifier.delivery import Deliverer
+from notifier.delivery import Deliverer, Ready
 from shared.clock import Clock
 from shared.messaging.outbox import Outbox
 from shared.observability import RETRIES, get_logger
@@ -169,8 +169,8 @@ class Dispatcher:
         """Send the claimed mails over as many connections as are allowed. Raises ServerProblemError when the server is away."""
         ids = [row.id for row in rows]
         self._in_hand.update(ids)
-        left = iter(rows)
         try:
+            left = iter(await self._deliverer.prepare(rows, sender))
             # No task group: a sibling's dialogue must not be cut off in the middle.
             workers = [self._work(sender, left, pool) for _ in range(min(self._limits.connections_per_server, len(rows)))]
             results = await asyncio.gather(*workers, return_exceptions=True)
@@ -179,28 +179,28 @@ class Dispatcher:
                 raise problem
             self._away.pop(sender.id, None)
         finally:
+            await self._deliverer.recorded(ids)
             with contextlib.suppress(Exception):
                 async with self._engine.begin() as conn:
                     await queue.let_go(conn, ids, self._claimant)
             self._in_hand.difference_update(ids)
 
-    async def _work(self, sender: Row[Any], left: Any, pool: _Pool) -> None:
-        for row in left:
+    async def _work(self, sender: Row[Any], left: Iterator[Ready], pool: _Pool) -> None:
+        for ready in left:
             if self._stopping:
                 return
             async with pool.connection() as held:
                 if held.connection is None:
-                    held.connection = await self._connect(sender, [row, *left])
-                await self._deliverer.deliver(row, sender, held.connection)
+                    held.connection = await self._connect(sender, ready, left)
+                await self._deliverer.deliver(ready, held.connection)
 
-    async def _connect(self, sender: Row[Any], rows: Sequence[Row[Any]]) -> Connection:
-        """A new connection. When there is none to be had, all of `rows` are delayed and the lane ends."""
+    async def _connect(self, sender: Row[Any], ready: Ready, left: Iterator[Ready]) -> Connection:
+        """A new connection. When there is none to be had, all that is left is delayed and the lane ends."""
         try:
             connection = Connection(self._senders.server(sender), self._patience)
             await connection.connect()
         except (ServerProblemError, SecretUnreadableError) as error:
-            for row in rows:
-                await self._deliverer.postpone(row, str(error))
+            self._deliverer.postpone([ready.row, *(one.row for one in left)], str(error))
             raise ServerProblemError(str(error)) from error
         return connection
 

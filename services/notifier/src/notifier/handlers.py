@@ -14,18 +14,15 @@ log = get_logger("handlers")
 async def on_outgoing(unit: Unit, received: Received[OutgoingMail]) -> None:
     """Send, cancel, or say again what became of it."""
     mail = received.body
-    row = await ledger.known(unit.conn, mail.outgoing_id)
     if mail.type == "cancel":
         await _on_cancel(unit, received)
-    elif row is not None:
-        if received.envelope.resend:
-            await ledger.repeat(unit, received, row)
-    elif received.envelope.replay:
-        await ledger.enter(unit, received, unit.clock(), refused=ledger.REPLAYED)
-        log.info("replayed answer not sent", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, replay=received.envelope.replay)
-    else:
-        await ledger.enter(unit, received, unit.clock())
-        log.info("answer accepted", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, message_id=mail.message_id)
+        return
+    refused = ledger.REPLAYED if received.envelope.replay else None
+    if await ledger.enter(unit, received, refused):
+        facts = {"outgoing_id": mail.outgoing_id, "ticket_id": mail.ticket_id, "message_id": mail.message_id}
+        log.info("replayed answer not sent" if refused else "answer accepted", replay=received.envelope.replay, **facts)
+    elif received.envelope.resend:
+        await ledger.repeat(unit, received)
 
 
 async def _on_cancel(unit: Unit, received: Received[OutgoingMail]) -> None:
@@ -35,7 +32,7 @@ async def _on_cancel(unit: Unit, received: Received[OutgoingMail]) -> None:
     if received.envelope.replay:
         return
     if row is None:
-        await ledger.enter(unit, received, unit.clock(), refused="cancelled before it came")
+        await ledger.enter(unit, received, refused="cancelled before it came")
     else:
         await ledger.cancel(unit, received, row)
     log.info("answer cancelled", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, was=row.state if row else "unknown")

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
     data_timeout_seconds: float = Field(
         default=300, gt=0, description="For the answer after the mail's end; giving up too soon makes copies (RFC 5321, 4.5.3.2.6)"
     )
-    connections_per_server: int = Field(default=2, ge=1, le=20, description="Connections to one SMTP server, each used again")
+    connections_per_server: int = Field(default=4, ge=1, le=20, description="Connections to one SMTP server, each used again")
     servers_at_once: int = Field(default=50, ge=1, le=500, description="SMTP servers spoken to side by side")
     idle_seconds: float = Field(default=10, ge=0, description="How long a connection waits for the next mail before it is closed")
     first_retry_seconds: float = Field(default=10, gt=0, description="Pause after the first temporary failure; it doubles up to an hour")

@@ -29,6 +29,13 @@ Changes = Mapping[str, tuple[DeliveryState, str]]
 """Recipient's address → its new state with the reason."""
 
 
+async def wake_once(unit: Unit) -> None:
+    """As `wake`, once for all events of a batch."""
+    if not unit.memo.get(WAKE_CHANNEL):
+        unit.memo[WAKE_CHANNEL] = True
+        await wake(unit.conn)
+
+
 async def wake(conn: AsyncConnection) -> None:
     """Wake the sending loops when the transaction commits."""
     await conn.execute(text("select pg_notify(:channel, '')"), {"channel": WAKE_CHANNEL})
@@ -45,9 +52,13 @@ async def recipients_of(conn: AsyncConnection, outgoing_ids: Iterable[str]) -> S
     return (await conn.execute(query)).all()
 
 
-async def enter(unit: Unit, received: Received[OutgoingMail], now: datetime, refused: str | None = None) -> None:
-    """A mail not known yet: accepted for sending, or with `refused` kept as cancelled, so that no later copy of the event sends it."""
-    mail = received.body
+async def enter(unit: Unit, received: Received[OutgoingMail], refused: str | None = None) -> bool:
+    """A mail not known yet: accepted for sending, or with `refused` kept as cancelled, so that no later copy of the event sends it.
+
+    False, and nothing done, where it is known.
+    """
+    mail, now = received.body, unit.clock()
+    boxes = recipients(mail)
     row = {
         "id": mail.outgoing_id,
         "ticket_id": mail.ticket_id,
@@ -59,22 +70,26 @@ async def enter(unit: Unit, received: Received[OutgoingMail], now: datetime, ref
         "state": "queued",
         "next_try_at": max(now, mail.not_before) if mail.not_before else now,
         "not_before": mail.not_before,
+        "sequence": 1,
     }
-    changes: dict[str, tuple[DeliveryState, str]] = {}
-    boxes = recipients(mail)
-    for address, mailbox in boxes.items():
-        state = DeliveryState.CANCELLED if refused else DeliveryState.ACCEPTED if mailbox else DeliveryState.FAILED
-        changes[address] = state, refused or ("" if mailbox else NOT_AN_ADDRESS)
     if refused or not any(boxes.values()):
         row |= {"state": "cancelled" if refused else "failed", "last_error": refused or "none of its recipients is an address"}
-    await unit.conn.execute(insert(OUTGOING).values(row).on_conflict_do_nothing())
-    if boxes:
-        rows = [
-            {"outgoing_id": mail.outgoing_id, "address": one, "mailbox": box, "state": "new", "sequence": 0} for one, box in boxes.items()
-        ]
-        await unit.conn.execute(insert(RECIPIENTS).values(rows).on_conflict_do_nothing())
-    await tell(unit, mail.outgoing_id, changes, cause=received.envelope)
-    await wake(unit.conn)
+    entered = (await unit.conn.execute(insert(OUTGOING).values(row).on_conflict_do_nothing().returning(OUTGOING))).first()
+    if entered is None:
+        return False
+    people = [{"address": one, "mailbox": box, **_first_state(box, refused)} for one, box in boxes.items()]
+    if people:
+        await unit.conn.execute(insert(RECIPIENTS), [{**one, "outgoing_id": entered.id, "sequence": 1, "at": now} for one in people])
+    for one in people:
+        emit_state(unit, entered, one["address"], one["state"], one["detail"], 1, now, received.envelope)
+    await wake_once(unit)
+    return True
+
+
+def _first_state(mailbox: str | None, refused: str | None) -> dict[str, Any]:
+    if refused:
+        return {"state": DeliveryState.CANCELLED, "detail": refused}
+    return {"state": DeliveryState.ACCEPTED, "detail": ""} if mailbox else {"state": DeliveryState.FAILED, "detail": NOT_AN_ADDRESS}
 
 
 async def cancel(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) -> None:
@@ -93,10 +108,13 @@ async def cancel(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) ->
     await tell(unit, row.id, {one.address: (DeliveryState(one.state), one.detail) for one in people if one.state not in OPEN})
 
 
-async def repeat(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) -> None:
+async def repeat(unit: Unit, received: Received[OutgoingMail]) -> None:
     """Tell the stored states again, under the ids they had."""
+    row = await known(unit.conn, received.body.outgoing_id)
+    if row is None:
+        return
     for one in await recipients_of(unit.conn, [row.id]):
-        _emit(unit, row, one.address, DeliveryState(one.state), one.detail, one.sequence, one.at, received.envelope)
+        emit_state(unit, row, one.address, DeliveryState(one.state), one.detail, one.sequence, one.at, received.envelope)
 
 
 async def tell(unit: Unit, outgoing_id: str, changes: Changes, *, cause: Envelope | None = None, keep: bool = True) -> None:
@@ -111,9 +129,9 @@ async def tell(unit: Unit, outgoing_id: str, changes: Changes, *, cause: Envelop
             {"outgoing_id": outgoing_id, "address": address, "state": state, "detail": detail, "sequence": row.sequence, "at": now}
             for address, (state, detail) in changes.items()
         ]
-        await _set_states(unit.conn, values)
+        await set_states(unit.conn, values)
     for address, (state, detail) in changes.items():
-        _emit(unit, row, address, state, detail, row.sequence, now, cause or cause_of(row))
+        emit_state(unit, row, address, state, detail, row.sequence, now, cause or cause_of(row))
 
 
 def cause_of(row: Row[Any]) -> Envelope:
@@ -121,14 +139,18 @@ def cause_of(row: Row[Any]) -> Envelope:
     return replace(read_envelope(row.cause), resend=0)
 
 
-async def _set_states(conn: AsyncConnection, values: list[dict[str, Any]]) -> None:
+async def set_states(conn: AsyncConnection, values: list[dict[str, Any]]) -> None:
+    """Write the newest states of known recipients."""
     statement = insert(RECIPIENTS).values(values)
     fields = ("state", "detail", "sequence", "at")
     changed = {name: getattr(statement.excluded, name) for name in fields}
     await conn.execute(statement.on_conflict_do_update(index_elements=[RECIPIENTS.c.outgoing_id, RECIPIENTS.c.address], set_=changed))
 
 
-def _emit(unit: Unit, row: Row[Any], address: str, state: DeliveryState, detail: str, sequence: int, at: datetime, cause: Envelope) -> None:
+def emit_state(
+    unit: Unit, row: Row[Any], address: str, state: DeliveryState, detail: str, sequence: int, at: datetime, cause: Envelope
+) -> None:
+    """Tell one recipient's state."""
     body = MailDelivery(
         outgoing_id=row.id,
         ticket_id=row.ticket_id,

@@ -1,18 +1,18 @@
-"""What is to be sent now, shared by any number of notifiers: claims with a lease, and the record of each try."""
+"""What is to be sent now, shared by any number of notifiers: claims with a lease."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.adapters.ledger import Changes, tell
-from notifier.adapters.tables import OUTGOING, RECIPIENTS, TRIES
-from notifier.domain.schedule import OPEN, mail_state
+from notifier.adapters.ledger import tell
+from notifier.adapters.tables import OUTGOING, RECIPIENTS
+from notifier.domain.schedule import OPEN
 from shared.events import DeliveryState
 from shared.messaging.outbox import Unit
 
@@ -51,6 +51,18 @@ _CLAIM = text(
     returning outgoing.*
     """  # noqa: S608 -- a constant
 )
+_BEGIN = text(
+    """
+    with mine as (
+        update outgoing set state = 'sending', claimed_until = now() + :lease, first_try_at = coalesce(first_try_at, now()),
+            envelope_from = :envelope_from, mime_key = :mime_key
+        where id = :id and claimed_by = :holder and state in ('queued', 'delayed', 'sending')
+        returning id
+    )
+    select r.address, r.mailbox from recipients r join mine on mine.id = r.outgoing_id
+    where r.state in ('accepted', 'delayed') and r.mailbox is not null order by r.address
+    """
+)
 _WITHOUT_SENDER = text(
     f"""
     select o.id, o.scanner_id, o.last_error, s.name from outgoing o
@@ -68,18 +80,6 @@ class Claimant:
     instance: str
     holder: str
     lease: timedelta
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What one try came to."""
-
-    changes: Changes
-    started_at: datetime
-    detail: str
-    next_try_at: datetime
-    counts: bool = True
-    """Whether the time after which a mail is given up runs since then."""
 
 
 async def due_senders(conn: AsyncConnection) -> list[tuple[str, int]]:
@@ -114,47 +114,14 @@ async def take_back(conn: AsyncConnection, claimant: Claimant) -> int:
 
 async def begin(conn: AsyncConnection, outgoing_id: str, claimant: Claimant, made: Mapping[str, str]) -> list[Row[Any]]:
     """The dialogue is about to start: no cancel wins from here on. Returns who waits for the mail, nobody where it is not ours any more."""
-    mine = (OUTGOING.c.id == outgoing_id) & (OUTGOING.c.claimed_by == claimant.holder)
-    mine &= OUTGOING.c.state.in_(["queued", "delayed", "sending"])
-    values = {
-        "state": "sending",
-        "claimed_until": func.now() + claimant.lease,
-        "first_try_at": func.coalesce(OUTGOING.c.first_try_at, func.now()),
-        **made,
-    }
-    if (await conn.execute(update(OUTGOING).where(mine).values(values).returning(OUTGOING.c.id))).first() is None:
-        return []
-    return await waiting(conn, outgoing_id)
+    values = {"id": outgoing_id, "holder": claimant.holder, "lease": claimant.lease, **made}
+    return list((await conn.execute(_BEGIN, values)).all())
 
 
 async def waiting(conn: AsyncConnection, outgoing_id: str) -> list[Row[Any]]:
     """Recipients who still wait for the mail."""
     query = select(RECIPIENTS).where(RECIPIENTS.c.outgoing_id == outgoing_id, RECIPIENTS.c.state.in_(OPEN)).order_by(RECIPIENTS.c.address)
     return list((await conn.execute(query)).all())
-
-
-async def record(unit: Unit, outgoing_id: str, claimant: Claimant, tried: Tried) -> str | None:
-    """Write a try down and tell its results; returns the mail's state, None where somebody else settled it meanwhile."""
-    row = (await unit.conn.execute(select(OUTGOING).where(OUTGOING.c.id == outgoing_id).with_for_update())).one()
-    if row.state not in {"queued", "delayed", "sending"}:
-        return None
-    await tell(unit, outgoing_id, tried.changes)
-    states = (await unit.conn.scalars(select(RECIPIENTS.c.state).where(RECIPIENTS.c.outgoing_id == outgoing_id))).all()
-    state = mail_state(DeliveryState(one) for one in states)
-    values = {
-        "state": state,
-        "tries": row.tries + 1,
-        "next_try_at": tried.next_try_at if state == "delayed" else None,
-        "first_try_at": row.first_try_at or (tried.started_at if tried.counts else None),
-        "last_error": None if state == "sent" and _all_sent(states) else tried.detail,
-        "sent_at": func.now() if state == "sent" else None,
-        "claimed_by": None,
-        "claimed_until": None,
-    }
-    await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == outgoing_id).values(values))
-    entry = {"outgoing_id": outgoing_id, "number": row.tries + 1, "instance": claimant.instance, "state": state}
-    await unit.conn.execute(insert(TRIES).values(**entry, detail=tried.detail, started_at=tried.started_at))
-    return state
 
 
 async def delay_without_sender(unit: Unit, next_try_at: datetime, rows: int = 100) -> int:
@@ -172,7 +139,3 @@ async def delay_without_sender(unit: Unit, next_try_at: datetime, rows: int = 10
             people = await waiting(unit.conn, one.id)
             await tell(unit, one.id, {person.address: (DeliveryState.DELAYED, reason) for person in people})
     return len(found)
-
-
-def _all_sent(states: Sequence[str]) -> bool:
-    return all(state == DeliveryState.SENT for state in states)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
@@ -70,12 +70,17 @@ def shown(row: Row[Any]) -> Sender:
     return Sender(id=row.id, version=row.version, created_at=row.created_at, updated_at=row.updated_at, **values)
 
 
-async def identity(conn: AsyncConnection, scanner_id: str | None, sender: Row[Any]) -> Identity:
-    """Who an answer of this scanner is from."""
-    scanner = (await conn.execute(select(SCANNERS).where(SCANNERS.c.id == scanner_id))).first()
+async def identities(conn: AsyncConnection, scanner_ids: Collection[str], sender: Row[Any]) -> dict[str, Identity]:
+    """Who the answers of these scanners are from."""
+    rows = (await conn.execute(select(SCANNERS).where(SCANNERS.c.id.in_(list(scanner_ids))))).all()
+    known = {row.id: (row.name, row.address) for row in rows}
+    return {scanner_id: _identity(*known.get(scanner_id, ("", "")), sender) for scanner_id in scanner_ids}
+
+
+def _identity(name: str, address: str, sender: Row[Any]) -> Identity:
     return Identity(
-        mailbox_name=scanner.name if scanner else "",
-        mailbox_address=scanner.address if scanner else "",
+        mailbox_name=name,
+        mailbox_address=address,
         address=sender.address,
         display_name=sender.display_name,
         reply_to=sender.reply_to,

@@ -104,7 +104,7 @@ class Connection:
                 await client.rset(timeout=timeout)
         except aiosmtplib.SMTPResponseException as error:
             return verdicts | await self._refused(error, [one for one in recipients if one not in verdicts])
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             client.close()
             raise ServerProblemError(f"{self._server.host}:{self._server.port}: {_reason(error)}") from error
         return verdicts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,51 @@ def mail_state(recipients: Iterable[DeliveryState]) -> str:
     if DeliveryState.SENT in states:
         return "sent"
     return "failed" if DeliveryState.FAILED in states or not states else "cancelled"
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and how long a mail is tried. `chance` gives jitter in [0, 1)."""
+
+    first: timedelta
+    limit: timedelta
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a try makes of a mail."""
+
+    verdicts: Mapping[str, Verdict]
+    changes: Mapping[str, tuple[DeliveryState, str]]
+    """Recipient → new state and the server's words."""
+    state: str
+    next_try_at: datetime | None
+    detail: str
+    error: str | None
+    """What is wrong with it now; None when everybody has it."""
+
+
+def settle(
+    people: Mapping[str, DeliveryState],
+    verdicts: Mapping[str, Verdict],
+    retries: Retries,
+    *,
+    tries: int,
+    first_try: datetime | None,
+    now: datetime,
+    away: bool,
+) -> Settled:
+    """After the try number `tries`. `people` are all recipients with the states before it; without `first_try` it is never given up."""
+    give_up = first_try is not None and is_over(first_try, now, retries.limit)
+    changes = {one: (delivery_state(verdict.result, give_up=give_up), verdict.detail) for one, verdict in verdicts.items()}
+    after = {**people, **{one: state for one, (state, _) in changes.items()}}
+    state = mail_state(after.values())
+    wait = pause(tries, retries.first, LONGEST_AWAY if away else LONGEST_PAUSE, retries.chance())
+    troubles = sorted({one.detail for one in verdicts.values() if one.result is not Result.SENT})
+    detail = "; ".join(troubles) or next((one.detail for one in verdicts.values()), "")
+    well = all(one is DeliveryState.SENT for one in after.values())
+    return Settled(verdicts, changes, state, now + wait if state == "delayed" else None, detail, None if well else detail)
 
 
 def is_over(first_try: datetime, now: datetime, limit: timedelta) -> bool:
