@@ -97,11 +97,6 @@ def stray_process() -> Iterator[psutil.Process]:
         stray.wait()
 
 
-def busy() -> float:
-    """How much slower than by itself this machine does things now: 1 when it is free. For limits in seconds."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def free_port() -> int:
     return next(port for port in range(18_000, 19_000) if is_free(port))
 
