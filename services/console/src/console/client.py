@@ -26,9 +26,9 @@ class CommandError(click.ClickException):
 
 
 def base_url() -> str:
-    """`MAILCONVERTER_URL`, else the port of `MAILCONVERTER_PORT` on this machine."""
+    """`MAILCONVERTER_URL`, else the console on this machine, at its port."""
     given = os.environ.get("MAILCONVERTER_URL")
-    return given.rstrip("/") if given else f"http://127.0.0.1:{os.environ.get('MAILCONVERTER_PORT', DEFAULT_PORT)}"
+    return given.rstrip("/") if given else f"http://127.0.0.1:{os.environ.get('MAILCONVERTER_PORT') or DEFAULT_PORT}"
 
 
 def data_folder() -> Path:
@@ -109,6 +109,9 @@ def _token_file() -> Path:
 
 
 def _service_token() -> str:
+    """Of the console's own container, else of the embedded installation on this machine."""
+    if given := os.environ.get("MAILCONVERTER_CONSOLE__SERVICE_TOKEN"):
+        return given
     file = data_folder() / "secrets.json"
     try:
         return str(json.loads(file.read_text())["service_token"])
