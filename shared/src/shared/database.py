@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 CONNECT_TIMEOUT_S = 5
+LISTEN_AGAIN_S = 1.0
 STATEMENT_TIMEOUT_MS = 30_000
 IDLE_IN_TRANSACTION_MS = 60_000
 NAMING = {
@@ -49,6 +55,22 @@ def make_engine(url: SecretStr, *, application: str, pool_size: int = 8) -> Asyn
             "tcp_user_timeout": 45_000,
         },
     )
+
+
+async def listen(engine: AsyncEngine, channel: str, heard: Callable[[str], None]) -> None:
+    """Call `heard` with the payload of every notification, for ever; reconnects by itself.
+
+    What is sent while it is disconnected is lost, so whoever listens also polls.
+    """
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    while True:
+        with contextlib.suppress(psycopg.Error, OSError):
+            connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+            async with connection:
+                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+                async for note in connection.notifies():
+                    heard(note.payload)
+        await asyncio.sleep(LISTEN_AGAIN_S)
 
 
 def alembic_config(migrations: Path, url: str) -> Config:

@@ -7,7 +7,6 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 
-import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import leases, scanners
@@ -16,6 +15,7 @@ from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import WAKE_CHANNEL, ScannerRow
 from fetcher.scan import Held, Scanning
 from fetcher.settings import Settings
+from shared.database import listen
 from shared.messaging.errors import is_unavailable
 from shared.observability import RETRIES, get_logger
 
@@ -52,7 +52,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Ends only by being cancelled; lets go of every mailbox then."""
-        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._renew())]
+        helpers = [asyncio.create_task(listen(self._engine, WAKE_CHANNEL, self._heard)), asyncio.create_task(self._renew())]
         try:
             while True:
                 self._wake.clear()
@@ -135,19 +135,10 @@ class Scheduler:
                 if session.lease.lost and session.task is not None:
                     session.task.cancel()
 
-    async def _listen(self) -> None:
-        """Wake on every notification; reconnects for ever, since polling covers the gaps."""
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            with contextlib.suppress(psycopg.Error, OSError):
-                connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5)
-                async with connection:
-                    await connection.execute(f"listen {WAKE_CHANNEL}")
-                    async for note in connection.notifies():
-                        if note.payload in self._sessions:
-                            self._sessions[note.payload].wake.set()
-                        self._wake.set()
-            await asyncio.sleep(AWAY_S)
+    def _heard(self, scanner_id: str) -> None:
+        if scanner_id in self._sessions:
+            self._sessions[scanner_id].wake.set()
+        self._wake.set()
 
     @staticmethod
     async def _away(what: str, error: Exception) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,6 +21,7 @@ from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Connection, Patience, ServerProblemError
 from notifier.delivery import Deliverer, Ready
 from shared.clock import Clock
+from shared.database import listen
 from shared.messaging.outbox import Outbox
 from shared.observability import RETRIES, get_logger
 from shared.secrets import SecretUnreadableError
@@ -70,7 +70,8 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send for ever. What is merely away is waited for; anything else is logged and tried again."""
-        helpers = [asyncio.create_task(self._listen(), name="outgoing-listener"), asyncio.create_task(self._renew(), name="claims")]
+        listening = listen(self._engine, ledger.WAKE_CHANNEL, lambda _: self._wake.set())
+        helpers = [asyncio.create_task(listening, name="outgoing-listener"), asyncio.create_task(self._renew(), name="claims")]
         backoff, taken_back = 0.1, False
         try:
             while True:
@@ -211,18 +212,6 @@ class Dispatcher:
                 with contextlib.suppress(Exception):
                     async with self._engine.begin() as conn:
                         await queue.renew(conn, self._in_hand, self._claimant)
-
-    async def _listen(self) -> None:
-        """Set `_wake` on every notification; reconnects for ever, since polling covers the gaps."""
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            with contextlib.suppress(psycopg.Error, OSError):
-                connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5)
-                async with connection:
-                    await connection.execute(f"listen {ledger.WAKE_CHANNEL}")
-                    async for _ in connection.notifies():
-                        self._wake.set()
-            await asyncio.sleep(POLL_S)
 
 
 @dataclass

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database import listen
 from shared.messaging.errors import UnavailableError, is_unavailable
 from shared.messaging.outbox import WAKE_CHANNEL
 from shared.messaging.producer import HeldBackError, Message, Producer, Result
@@ -67,7 +67,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever. What is merely away is retried with backoff; anything else is logged and retried too."""
-        listener = asyncio.create_task(self._listen(), name="relay-listener")
+        listener = asyncio.create_task(listen(self._engine, WAKE_CHANNEL, lambda _: self._wake.set()), name="relay-listener")
         backoff, rounds = 0.1, 0
         try:
             while True:
@@ -150,15 +150,3 @@ class Relay:
             OUTBOX_PARKED.set(await conn.scalar(waiting.where(outbox.c.parked_at.is_not(None))) or 0)
             letters = self._tables.dead_letters
             DEAD_LETTERS.set(await conn.scalar(select(func.count()).where(letters.c.state == "waiting")) or 0)
-
-    async def _listen(self) -> None:
-        """Set `_wake` on every notification; reconnects for ever, since polling covers the gaps."""
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            with contextlib.suppress(psycopg.Error, OSError):
-                connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5)
-                async with connection:
-                    await connection.execute(f"listen {WAKE_CHANNEL}")
-                    async for _ in connection.notifies():
-                        self._wake.set()
-            await asyncio.sleep(POLL_S)
