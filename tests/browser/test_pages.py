@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from shared.http import ProblemError
-from tests.browser.conftest import ADMINISTRATOR, Console, Watched, new_context
+from tests.kit.browsing import ADMINISTRATOR, Console, Watched, new_context
 from tests.kit.stand_in import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.connected, pytest.mark.timeout(180)]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local import services
 from local.home import Home
-from tests.browser.conftest import ADMINISTRATOR, Watched, new_context
+from tests.kit.browsing import ADMINISTRATOR, Watched, new_context
 from tests.kit.eventually import eventually
 from tests.kit.mail import Mailbox, compose, submit
 from tests.kit.stack import TestStack

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from console.accounts import Accounts, SignInRefusedError
 from shared.http import ProblemError
-from tests.integration.console.conftest import SERVICE_TOKEN, Console, Upstream, running, settings_of
+from tests.integration.console.rig import SERVICE_TOKEN, Console, Upstream, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from console.app import create_app
 from console.security import cookie_name, csrf_token
-from tests.integration.console.conftest import Console, Upstream, running, settings_of
+from tests.integration.console.rig import Console, Upstream, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
 

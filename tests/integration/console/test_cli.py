@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.responses import JSONResponse
 
-from tests.integration.console.conftest import NOBODY_LISTENS, SERVICE_TOKEN, Console, Upstream
+from tests.integration.console.rig import NOBODY_LISTENS, SERVICE_TOKEN, Console, Upstream
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from console.api.routes import PREFIX, ROUTES, Route
 from shared.api import Problem
 from shared.http import problem_response
-from tests.integration.console.conftest import NOBODY_LISTENS, SERVICE_TOKEN, Console, Seen, Upstream, running, settings_of
+from tests.integration.console.rig import NOBODY_LISTENS, SERVICE_TOKEN, Console, Seen, Upstream, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
 
