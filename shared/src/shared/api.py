@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from shared.events import Action, DeliveryState, OutcomeType
 
@@ -20,6 +20,25 @@ T = TypeVar("T")
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _not_offered(neutral: object, what: str) -> BeforeValidator:
+    """A field of the API that has one value so far: given back, it passes; set, it is refused with the reason."""
+
+    def check(value: object) -> object:
+        if value != neutral:
+            raise ValueError(f"{what} is not offered yet; leave the field out")
+        return neutral
+
+    return BeforeValidator(check)
+
+
+NoPush = Annotated[Literal[False], _not_offered(False, "push (IDLE)")]
+NoOAuth = Annotated[None, _not_offered(None, "OAuth 2.0")]
+NoMove = Annotated[None, _not_offered(None, "moving mails after scanning")]
+NoPlusAddressing = Annotated[Literal[False], _not_offered(False, "plus addressing")]
+NOT_OFFERED = frozenset({"oauth", "move_matched_to", "move_unmatched_to", "push", "plus_addressing"})
+"""Fields with one value so far: no service stores them."""
 
 
 class ApiModel(BaseModel):
@@ -97,6 +116,10 @@ class ScannerFields(ApiModel):
     start_from: str = Field(default="now", description="`now`, `everything`, or an ISO 8601 duration of days such as `P7D`")
     interval_seconds: int = Field(default=60, ge=1, le=86_400)
     sender_id: str | None = Field(default=None, description="SMTP identity for answers")
+    oauth: NoOAuth = None
+    move_matched_to: NoMove = None
+    move_unmatched_to: NoMove = None
+    push: NoPush = False
 
     @field_validator("start_from")
     @classmethod
@@ -133,6 +156,11 @@ class ScannerPatch(ApiModel):
     start_from: str | None = None
     interval_seconds: int | None = Field(default=None, ge=1, le=86_400)
     sender_id: str | None = None
+    auth: Literal["password"] | None = None
+    oauth: NoOAuth = None
+    move_matched_to: NoMove = None
+    move_unmatched_to: NoMove = None
+    push: NoPush = False
 
 
 class ScannerState(ApiModel):
@@ -178,6 +206,7 @@ class FolderList(ApiModel):
     """GET /scanners/{id}/folders."""
 
     items: list[Folder]
+    next: None = Field(default=None, description="All are on one page")
 
 
 class FolderSelection(ApiModel):
@@ -324,6 +353,7 @@ class RuleList(ApiModel):
 
     items: list[Rule]
     version: int
+    next: None = Field(default=None, description="All are on one page")
 
 
 class RuleOrder(ApiModel):
@@ -503,6 +533,15 @@ class SenderFields(ApiModel):
     display_name: Annotated[str, Field(max_length=200)] = ""
     reply_to: Annotated[str, Field(max_length=320)] = ""
     signature: Annotated[str, Field(max_length=10_000)] = ""
+    plus_addressing: NoPlusAddressing = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auth_by_user_name(cls, values: Any) -> Any:
+        """Who gives neither means a server that wants no login."""
+        if isinstance(values, dict) and "auth" not in values and not values.get("username"):
+            return {**values, "auth": "none"}
+        return values
 
 
 class SenderIn(SenderFields):
@@ -526,6 +565,7 @@ class SenderPatch(ApiModel):
     display_name: Annotated[str, Field(max_length=200)] | None = None
     reply_to: Annotated[str, Field(max_length=320)] | None = None
     signature: Annotated[str, Field(max_length=10_000)] | None = None
+    plus_addressing: NoPlusAddressing = False
 
 
 class Sender(SenderFields):

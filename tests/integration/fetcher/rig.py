@@ -37,7 +37,7 @@ USER_PASSWORD = "mailbox-secret-7"
 
 
 def make_settings(database_url: str, bootstrap: str, namespace: str, archive: Path, **more: Any) -> Settings:
-    values = {"lease_seconds": 10, "connect_timeout_seconds": 3, "read_timeout_seconds": 10} | more
+    values: dict[str, Any] = {"lease_seconds": 10, "connect_timeout_seconds": 3, "read_timeout_seconds": 10, "first_scan_after_seconds": 0}
     return Settings(
         database_url=SecretStr(database_url),
         service_token=SecretStr(TOKEN),
@@ -45,7 +45,7 @@ def make_settings(database_url: str, bootstrap: str, namespace: str, archive: Pa
         kafka_bootstrap=bootstrap,
         namespace=namespace,
         archive_url=archive.as_uri(),
-        **values,
+        **(values | more),
     )
 
 

@@ -65,12 +65,13 @@ async def test_a_mail_read_before_is_skipped_and_taken_up_when_it_is_unread_agai
 
 
 async def test_from_now_on_leaves_what_was_there(rig: Rig, dovecot: Dovecot, user: str) -> None:
-    append(dovecot.port, user, PASSWORD, [mail("Old", "<old@x>")])
+    _append_at(dovecot.port, user, mail("Old", "<old@x>"), '"01-Jan-2020 10:00:00 +0000"')
     scanner_id = await rig.add_scanner(dovecot.port, user, PASSWORD, start_from="now")
+    append(dovecot.port, user, PASSWORD, [mail("Before the first scan", "<waiting@x>")])
     await rig.scan(scanner_id)
     append(dovecot.port, user, PASSWORD, [mail("New", "<new@x>")])
     await rig.scan(scanner_id)
-    assert [line.subject for line in await rig.lines(scanner_id)] == ["New"]
+    assert [line.subject for line in await rig.lines(scanner_id)] == ["Before the first scan", "New"]
 
 
 async def test_a_span_of_days_skips_older_mails(rig: Rig, dovecot: Dovecot, user: str) -> None:

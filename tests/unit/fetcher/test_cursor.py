@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from fetcher.domain.cursor import FolderState, batches, first_state, renumbered, taken_up_again, treat
+from fetcher.domain.cursor import FolderState, batches, first_state, renumbered, start_moment, taken_up_again, treat
 from fetcher.domain.mails import Listed, Treatment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -18,17 +18,24 @@ def test_a_scan_looks_a_thousand_uids_back_but_never_before_its_start() -> None:
     assert FolderState(cursor=5000, start_uid=4700).low() == 4700
 
 
-def test_from_now_begins_behind_the_last_mail() -> None:
-    state = first_state("now", 7, 41, NOW - DAY, NOW)
-    assert (state.uid_validity, state.low()) == (7, 41)
+def test_from_now_begins_behind_the_last_mail_that_came_before() -> None:
+    assert first_state("now", 7, 41, None, NOW).low() == 41
+    assert first_state("now", 7, 41, 40, NOW).low() == 39
+
+
+def test_the_start_is_when_the_folder_was_ticked_in_whole_seconds() -> None:
+    ticked = NOW.replace(second=7, microsecond=999_999)
+    assert start_moment("now", ticked) == NOW.replace(second=7, microsecond=0)
+    assert start_moment("P7D", ticked) == NOW.replace(second=7, microsecond=0) - 7 * DAY
+    assert start_moment("everything", ticked) is None
 
 
 def test_everything_begins_at_the_first_mail() -> None:
-    assert first_state("everything", 7, 41, None, NOW) == FolderState(uid_validity=7)
+    assert first_state("everything", 7, 41, None, None) == FolderState(uid_validity=7)
 
 
 def test_days_back_hold_for_the_mails_of_the_first_scan_only() -> None:
-    state = first_state("P7D", 7, 41, None, NOW)
+    state = first_state("P7D", 7, 41, None, NOW - 7 * DAY)
     old = NOW - 8 * DAY
     assert treat(state, listed(41, received_at=old), None, 1000).treatment is Treatment.BEFORE_START
     assert treat(state, listed(42, received_at=old), None, 1000).treatment is Treatment.TAKE
@@ -36,7 +43,7 @@ def test_days_back_hold_for_the_mails_of_the_first_scan_only() -> None:
 
 
 def test_new_uids_begin_again_without_what_was_older_than_the_start() -> None:
-    before = first_state("now", 7, 41, NOW - DAY, NOW)
+    before = first_state("now", 7, 41, None, NOW - DAY)
     state = renumbered(before, 8, 50)
     assert (state.uid_validity, state.low()) == (8, 0)
     assert treat(state, listed(3, received_at=NOW - 2 * DAY), None, 1000).treatment is Treatment.BEFORE_START

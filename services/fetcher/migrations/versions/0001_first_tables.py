@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.Column("start_uid", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("start_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("checked_uid", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["scanner_id"], ["scanners.id"], name=op.f("fk_folders_scanner_id_scanners"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("scanner_id", "generation", "name", name=op.f("pk_folders")),
     )

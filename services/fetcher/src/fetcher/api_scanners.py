@@ -17,7 +17,7 @@ from fetcher.check import check
 from fetcher.mailbox import Mailbox
 from fetcher.scan import Scanning, password_place
 from fetcher.views import FIELDS, checked, invalid, job_view, scanner_view, settings_event
-from shared.api import Folder, FolderList, FolderSelection, Job, Page, Scanner, ScannerIn, ScannerPatch, TestResult
+from shared.api import NOT_OFFERED, Folder, FolderList, FolderSelection, Job, Page, Scanner, ScannerIn, ScannerPatch, TestResult
 from shared.events import derived_id
 from shared.http import (
     Actor,
@@ -46,11 +46,12 @@ MAILBOX_FIELDS = ("server", "username")
 class ScannerApi:
     """Reads and changes scanners; every change leaves as an event, in the same transaction."""
 
-    def __init__(self, outbox: Outbox, keys: KeyRing, scanning: Scanning, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, outbox: Outbox, keys: KeyRing, scanning: Scanning, pool: ThreadPoolExecutor, first_scan_after: float) -> None:
         self._outbox = outbox
         self._keys = keys
         self._scanning = scanning
         self._pool = pool
+        self._first_scan_after = first_scan_after
 
     def router(self) -> APIRouter:
         """All paths, as the public API has them."""
@@ -75,12 +76,12 @@ class ScannerApi:
         return page([scanner_view(row) for row in rows], limit, lambda item: (item.name, item.id))
 
     async def create(self, body: ScannerIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Scanner:
-        """With INBOX selected; its first scan begins at once. Settings are not tried: see `test`."""
+        """With INBOX selected; its first scan begins after a moment. Settings are not tried: see `test`."""
         scanner_id = derived_id("idempotency", actor, key) if key else str(uuid4())
         values = checked(body.model_dump(mode="json", exclude={"password"}))
         async with self._outbox.transaction() as unit:
             sealed = self._seal(scanner_id, body.password)
-            if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}):
+            if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}, self._first_scan_after):
                 self._announce(unit, await _found(unit.conn, scanner_id))
                 log.info("scanner created", scanner=scanner_id, actor=actor)
             row = await _found(unit.conn, scanner_id)
@@ -96,9 +97,8 @@ class ScannerApi:
 
     async def change(self, scanner_id: str, body: ScannerPatch, response: Response, actor: Actor, if_match: IfMatch = None) -> Scanner:
         """The fields given; the next scan begins at once, with them."""
-        given = {
-            name: value for name, value in body.model_dump(mode="json", exclude_unset=True).items() if value is not None or name in NULLABLE
-        }
+        sent = body.model_dump(mode="json", exclude_unset=True, exclude=set(NOT_OFFERED))
+        given = {name: value for name, value in sent.items() if value is not None or name in NULLABLE}
         password = given.pop("password", None)
         async with self._outbox.transaction() as unit:
             row = await _found(unit.conn, scanner_id, lock=True)

@@ -41,4 +41,5 @@ def create_app(settings: Settings) -> FastAPI:
     )
     service.loop(Scheduler(service.engine, settings, scanning, holder[:100]).run)
     service.loop(Sweeper(tools, settings).run)
-    return service.app([ScannerApi(service.outbox, keys, scanning, pool).router(), MailApi(tools, settings).router()])
+    scanner_api = ScannerApi(service.outbox, keys, scanning, pool, settings.first_scan_after_seconds)
+    return service.app([scanner_api.router(), MailApi(tools, settings).router()])

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -17,12 +17,12 @@ from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseL
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.backoff import pause
-from fetcher.domain.cursor import FolderState, first_state, renumbered
+from fetcher.domain.cursor import FolderState, first_state, renumbered, start_moment
 from fetcher.domain.lines import Origin
-from fetcher.domain.mails import Box
+from fetcher.domain.mails import Box, Listed
 from fetcher.domain.parameters import read_parameters
 from fetcher.mailbox import Mailbox
-from fetcher.poll import FolderScan, Tools, finish_begun
+from fetcher.poll import LISTED_AT_ONCE, FolderScan, Tools, finish_begun
 from fetcher.settings import Settings
 from shared.api import SslMethod, SslType
 from shared.clock import utc_now
@@ -152,8 +152,9 @@ class Scanning:
         """Where reading begins: at the folder's first scan, and when the server gave all its mails new UIDs."""
         last = opened.uid_next - 1
         if state.uid_validity is None:
-            newest = await self._newest(mailbox, opened) if scanner.start_from == "now" else None
-            state = first_state(scanner.start_from, opened.uid_validity, last, newest, utc_now())
+            moment = start_moment(scanner.start_from, state.added_at or utc_now())
+            first = await self._first_since(mailbox, moment) if scanner.start_from == "now" and moment else None
+            state = first_state(scanner.start_from, opened.uid_validity, last, first, moment)
         else:
             log.warning("UIDVALIDITY changed: the folder is read again", scanner=scanner.id, folder=name)
             state = renumbered(state, opened.uid_validity, last)
@@ -163,10 +164,17 @@ class Scanning:
         return state
 
     @staticmethod
-    async def _newest(mailbox: Mailbox, opened: Opened) -> datetime | None:
-        uids = await mailbox.call(lambda c: c.search(max(0, opened.uid_next - 1_000), opened.exists))
-        listed = await mailbox.call(lambda c: c.details(uids[-1:])) if uids else []
-        return listed[-1].received_at if listed else None
+    async def _first_since(mailbox: Mailbox, moment: datetime) -> int | None:
+        """The first UID that came at `moment` or later: mails that wait since the mailbox was added are not lost by a late first scan."""
+        # The server's calendar may be a day behind ours.
+        uids = await mailbox.call(lambda c: c.search_since(moment.date() - timedelta(days=1)))
+        for first in range(0, len(uids), LISTED_AT_ONCE):
+            chosen = uids[first : first + LISTED_AT_ONCE]
+            listed: list[Listed] = await mailbox.call(lambda c, chosen=chosen: c.details(chosen))  # type: ignore[misc]  # as in poll
+            for one in listed:
+                if one.received_at >= moment:
+                    return one.uid
+        return None
 
     async def _close_lost(self, scanner: ScannerRow, lease: Lease, alive: dict[str, int]) -> None:
         """Lines begun in a folder that is read no more, or in an earlier life of it: their mails cannot be fetched any more."""

@@ -24,5 +24,8 @@ class Settings(ServiceSettings):
     hold_seconds: float = Field(
         default=60, ge=1, description="How long a connection is kept open between scans before others may take over"
     )
+    first_scan_after_seconds: float = Field(
+        default=5, ge=0, description="A new mailbox's first scan: whoever adds it by the API adds its rules next. Scan now does not wait"
+    )
     sweep_after_seconds: float = Field(default=900, gt=0, description="A published mail without outcome is published again after this")
     sweep_times: int = Field(default=3, ge=1, le=20, description="Times a mail is published again before it is `failed`")

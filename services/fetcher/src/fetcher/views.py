@@ -9,11 +9,11 @@ from sqlalchemy import Row
 
 from fetcher.domain.parameters import ParameterError, read_parameters
 from fetcher.scan import address_of
-from shared.api import Job, Mail, MailOutcomeView, Scanner, ScannerFields, ScannerState
+from shared.api import NOT_OFFERED, Job, Mail, MailOutcomeView, Scanner, ScannerFields, ScannerState
 from shared.events import ScannerSettings
 from shared.http import ProblemError
 
-FIELDS = tuple(ScannerFields.model_fields)
+FIELDS = tuple(name for name in ScannerFields.model_fields if name not in NOT_OFFERED)
 MAIL_FIELDS = tuple(name for name in Mail.model_fields if name != "outcome")
 POP3_PORTS = (110, 995)
 
@@ -75,7 +75,7 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("username", "server"):
         if any(ord(char) < 32 for char in getattr(fields, name)):
             raise invalid([(name, "must not hold control characters")])
-    dumped = fields.model_dump(mode="json")
+    dumped = fields.model_dump(mode="json", exclude=set(NOT_OFFERED))
     return {name: _clean(value) for name, value in dumped.items()}
 
 

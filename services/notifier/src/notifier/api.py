@@ -13,7 +13,7 @@ from notifier.adapters import ledger
 from notifier.adapters.senders import Senders, shown
 from notifier.adapters.smtp import Connection, Patience, ServerProblemError
 from notifier.domain.headers import mailbox
-from shared.api import Outgoing, Page, Sender, SenderIn, SenderPatch, TestResult
+from shared.api import NOT_OFFERED, Outgoing, Page, Sender, SenderIn, SenderPatch, TestResult
 from shared.events import derived_id
 from shared.http import (
     Actor,
@@ -48,7 +48,7 @@ class _SendersApi:
     async def create(self, body: SenderIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Sender:
         """The same key gives the same identity, once."""
         sender_id = derived_id("idempotency", actor, key) if key else str(uuid4())
-        values = _clean(body.model_dump(mode="json", exclude={"password"}))
+        values = _clean(body.model_dump(mode="json", exclude={"password", *NOT_OFFERED}))
         _check(values)
         async with self._outbox.transaction() as unit:
             await self._senders.create(unit.conn, sender_id, values, body.password)
@@ -65,11 +65,11 @@ class _SendersApi:
         return shown(row)
 
     async def change(self, sender_id: str, body: SenderPatch, response: Response, if_match: IfMatch = None) -> Sender:
-        values = _clean(strip_none(body.model_dump(mode="json", exclude={"password"})))
+        values = _clean(strip_none(body.model_dump(mode="json", exclude={"password", *NOT_OFFERED})))
         async with self._outbox.transaction() as unit:
             row = await self._row(unit.conn, sender_id, lock=True)
             check_if_match(if_match, row.version)
-            _check(shown(row).model_dump(mode="json") | values)
+            _check(shown(row).model_dump(mode="json", exclude=set(NOT_OFFERED)) | values)
             await self._senders.change(unit.conn, sender_id, values, body.password)
             await ledger.wake(unit.conn)
             row = await self._row(unit.conn, sender_id)

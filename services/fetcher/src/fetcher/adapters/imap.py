@@ -9,7 +9,7 @@ import imaplib
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
@@ -165,6 +165,10 @@ class Connection:
             part = [f"{first}:{min(first + SEARCH_STEP - 1, exists)}"] if exists > SEARCH_STEP else []
             found.update(self.client.search([*part, "UID", f"{low + 1}:*", *(["UNSEEN"] if unread else [])]))
         return sorted(uid for uid in found if uid > low)
+
+    def search_since(self, day: date) -> list[int]:
+        """UIDs of mails whose INTERNALDATE is that day or later, by the server's calendar. Ascending."""
+        return sorted(self.client.search(["SINCE", day]))
 
     def details(self, uids: Sequence[int]) -> list[Listed]:
         """Size as the server counts it, and INTERNALDATE; a UID that is gone is left out. Ascending."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, select, text, update
+from sqlalchemy import Row, and_, case, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,9 +24,10 @@ class NoSuchScannerError(NeverRetryError):
     """The scanner was deleted."""
 
 
-async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> bool:
-    """Insert with INBOX selected; False where the id is there already."""
-    statement = upsert(SCANNERS).values(**values).on_conflict_do_nothing().returning(SCANNERS.c.id)
+async def add(conn: AsyncConnection, values: Mapping[str, Any], first_scan_after: float) -> bool:
+    """Insert with INBOX selected, due in so many seconds; False where the id is there already."""
+    row = {**values, "next_scan_at": func.now() + timedelta(seconds=first_scan_after)}
+    statement = upsert(SCANNERS).values(row).on_conflict_do_nothing().returning(SCANNERS.c.id)
     if (await conn.execute(statement)).first() is None:
         return False
     await conn.execute(insert(FOLDERS).values(scanner_id=values["id"], generation=1, name="INBOX"))
@@ -60,8 +62,9 @@ async def change(conn: AsyncConnection, scanner: ScannerRow, values: Mapping[str
 
 
 def _free() -> dict[str, Any]:
-    """Due now, and whoever holds it holds it no more."""
-    return {"next_scan_at": func.now(), "lease_token": SCANNERS.c.lease_token + 1, "lease_until": None, "lease_holder": None}
+    """Due now, but not before its first scan may be; and whoever holds it holds it no more."""
+    due = case((SCANNERS.c.last_scan_at.is_(None), SCANNERS.c.next_scan_at), else_=func.now())
+    return {"next_scan_at": due, "lease_token": SCANNERS.c.lease_token + 1, "lease_until": None, "lease_holder": None}
 
 
 async def _carry_folders(conn: AsyncConnection, scanner: ScannerRow, generation: int) -> None:
@@ -91,7 +94,7 @@ async def selected_folders(conn: AsyncConnection, scanner: ScannerRow) -> dict[s
     """Folders to read, by name."""
     place = and_(FOLDERS.c.scanner_id == scanner.id, FOLDERS.c.generation == scanner.generation, FOLDERS.c.selected)
     rows = await conn.execute(select(FOLDERS).where(place).order_by(FOLDERS.c.name))
-    return {row.name: FolderState(row.uid_validity, row.cursor, row.start_uid, row.start_at, row.checked_uid) for row in rows}
+    return {row.name: FolderState(row.uid_validity, row.cursor, row.start_uid, row.start_at, row.checked_uid, row.added_at) for row in rows}
 
 
 async def select_folders(conn: AsyncConnection, scanner: ScannerRow, names: Iterable[str]) -> None:

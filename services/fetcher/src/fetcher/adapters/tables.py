@@ -86,6 +86,7 @@ FOLDERS = Table(
     Column("start_uid", BigInteger, nullable=False, server_default="0"),
     _moment("start_at"),
     Column("checked_uid", BigInteger, nullable=False, server_default="0"),
+    _now("added_at"),
 )
 
 LEDGER = Table(

@@ -27,26 +27,29 @@ class FolderState:
     start_at: datetime | None = None
     """Mails older than this are not meant to be read; asked of UIDs up to `checked_uid` only, as a mail moved in later may be old."""
     checked_uid: int = 0
+    added_at: datetime | None = None
+    """When the folder was ticked: `now` and `N days back` mean this moment, however late the first scan that succeeds."""
 
     def low(self) -> int:
         """The scan asks for UIDs above this."""
         return max(self.start_uid, self.cursor - WINDOW)
 
 
-def start_moment(start_from: str, now: datetime) -> datetime | None:
-    """The moment `P7D` means; None for `now` and `everything`, which are no moments."""
+def start_moment(start_from: str, added_at: datetime) -> datetime | None:
+    """The moment `now` or `P7D` means, None for `everything`. Whole seconds, as INTERNALDATE has them: none of that second is lost."""
+    if start_from == "everything":
+        return None
     days = re.fullmatch(r"P(\d{1,4})D", start_from)
-    return now - timedelta(days=int(days[1])) if days else None
+    return added_at.replace(microsecond=0) - timedelta(days=int(days[1]) if days else 0)
 
 
-def first_state(start_from: str, uid_validity: int, last_uid: int, newest: datetime | None, now: datetime) -> FolderState:
-    """State of a folder met for the first time. `newest` is the INTERNALDATE of its last mail."""
-    state = FolderState(uid_validity=uid_validity)
+def first_state(start_from: str, uid_validity: int, last_uid: int, first_wanted: int | None, moment: datetime | None) -> FolderState:
+    """State of a folder met for the first time. For `now`, `first_wanted` is the first UID that came after `moment`, None without any."""
+    state = FolderState(uid_validity=uid_validity, start_at=moment)
     if start_from == "now":
-        return replace(state, cursor=last_uid, start_uid=last_uid, start_at=newest)
-    if (moment := start_moment(start_from, now)) is not None:
-        return replace(state, start_at=moment, checked_uid=last_uid)
-    return state
+        before = last_uid if first_wanted is None else first_wanted - 1
+        return replace(state, cursor=before, start_uid=before)
+    return replace(state, checked_uid=last_uid) if moment is not None else state
 
 
 def renumbered(state: FolderState, uid_validity: int, last_uid: int) -> FolderState:
