@@ -105,7 +105,7 @@ def mails(outcome: str | None, q: str | None, limit: int, as_json: bool) -> None
 
 @cli.command()
 def ledger() -> None:
-    """Reconcile mailboxes, ledger and outcomes, and name each gap (JSON)."""
+    """Count mails by mailbox and outcome, and name the overdue ones (JSON)."""
     print(json.dumps(_api().call("GET", "/ledger"), indent=2, ensure_ascii=False))
 
 
