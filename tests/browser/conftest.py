@@ -21,7 +21,8 @@ from shared.service import migrations_folder
 from tests.kit.browsing import ADMINISTRATOR, CHROMIUM, NOBODY_LISTENS, SERVICE_TOKEN, Console, Watched, new_context, served
 from tests.kit.ports import free_port
 from tests.kit.stack import TestStack
-from tests.kit.stand_in import SERVICE_HOSTS, World, stand_in
+from tests.kit.stand_in import SERVICE_HOSTS, stand_in
+from tests.kit.stand_in_world import World
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from shared.http import ProblemError
 from tests.kit.browsing import ADMINISTRATOR, Console, Watched, new_context
-from tests.kit.stand_in import World
+from tests.kit.stand_in_world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.connected, pytest.mark.timeout(180)]
 

@@ -13,7 +13,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from tests.kit.eventually import eventually
-from tests.kit.stand_in import World
+from tests.kit.stand_in_world import World
 
 CHROMIUM = os.environ.get("MAILCONVERTER_CHROMIUM", "/usr/bin/chromium")
 SERVICE_TOKEN = "a-service-token-of-tests"

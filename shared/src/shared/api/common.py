@@ -1,0 +1,66 @@
+"""What all bodies share: the base, pages, jobs, problems."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+T = TypeVar("T")
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _not_offered(neutral: object, what: str) -> BeforeValidator:
+    """A field of the API that has one value so far: given back, it passes; set, it is refused with the reason."""
+
+    def check(value: object) -> object:
+        if value != neutral:
+            raise ValueError(f"{what} is not offered yet; leave the field out")
+        return neutral
+
+    return BeforeValidator(check)
+
+
+NoPush = Annotated[Literal[False], _not_offered(False, "push (IDLE)")]
+NoOAuth = Annotated[None, _not_offered(None, "OAuth 2.0")]
+NoMove = Annotated[None, _not_offered(None, "moving mails after scanning")]
+NoPlusAddressing = Annotated[Literal[False], _not_offered(False, "plus addressing")]
+NOT_OFFERED = frozenset({"oauth", "move_matched_to", "move_unmatched_to", "push", "plus_addressing"})
+"""Fields with one value so far: no service stores them."""
+
+
+class ApiModel(BaseModel):
+    """Base of requests and responses: an unknown field in a request is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next` is the cursor of the following one, null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Job(ApiModel):
+    """Long work: polled at `/api/v1/jobs/{id}`."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed"]
+    done: int = 0
+    total: int | None = None
+    result: dict[str, Any] | None = None

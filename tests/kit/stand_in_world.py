@@ -1,0 +1,332 @@
+"""The stand-in's memory: one of each state worth seeing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared import api
+from shared.http import ProblemError
+
+NOW = datetime.now(UTC)
+SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
+"""The stand-in serves all four; the address tells which one was meant."""
+
+HTML = (
+    '<p>Hello,</p><p>the <b>invoice</b> is wrong, see <a href="https://example.com/" rel="noopener">this page</a>.</p>'
+    "<ul><li>Sum</li><li>VAT</li></ul>"
+)
+LONG = (
+    "Hello,\n\nI ordered three chairs and got two tables.\nWhat now?\n\nAnna\n\n"
+    "On Mon, 23 Nov 2026 at 10:00, Help wrote:\n> We have sent your order.\n> Regards\n"
+)
+
+
+def ago(**span: float) -> datetime:
+    """A moment before the stand-in's start."""
+    return NOW - timedelta(**span)
+
+
+class World:
+    """What the services know."""
+
+    def __init__(self) -> None:
+        self.scanners = {item.id: item for item in (new_scanner("support", "Support"), _broken_scanner(), _unsafe_scanner())}
+        self.senders = {"smtp-1": new_sender("smtp-1", "Company's relay"), "smtp-2": new_sender("smtp-2", "Old server", ssl_type="none")}
+        self.rules = {rule.id: rule for rule in _rules()}
+        self.tickets = {item.id: item for item in _tickets()}
+        self.messages = {number: _messages(number) for number in self.tickets}
+        self.mails = {item.id: item for item in _mails()}
+        self.spam = {
+            "s1": api.SpamSender(
+                id="s1",
+                address="win@lottery.example",
+                created_by="user:anna@company.example",
+                created_at=ago(days=3),
+                hits=41,
+                last_hit_at=ago(hours=2),
+            )
+        }
+        self.contacts = {
+            "c1": api.Contact(
+                id="c1", name="Anna Keller", addresses=["anna@customer.example", "a.keller@customer.example"], created_at=ago(days=9)
+            )
+        }
+        self.letters = {"rules": [_letter()]}
+        self.folders = ["INBOX"]
+        self.refuse: ProblemError | None = None
+
+    def empty(self) -> None:
+        """As on the first day."""
+        for known in (
+            self.scanners,
+            self.senders,
+            self.rules,
+            self.tickets,
+            self.messages,
+            self.mails,
+            self.spam,
+            self.contacts,
+            self.letters,
+        ):
+            known.clear()
+
+
+def new_scanner(scanner_id: str, name: str, **values: Any) -> api.Scanner:
+    state = values.pop(
+        "state", api.ScannerState(last_scan_at=ago(seconds=20), last_success_at=ago(seconds=20), next_scan_at=NOW + timedelta(seconds=40))
+    )
+    fields = {"server": "imap.company.example", "username": "help@company.example", "sender_id": "smtp-1"} | values
+    return api.Scanner(id=scanner_id, name=name, version=3, state=state, created_at=ago(days=30), updated_at=ago(days=2), **fields)
+
+
+def _broken_scanner() -> api.Scanner:
+    error = "The server refused the login of billing@company.example. Check user name and password; the next try is in 5 min."
+    state = api.ScannerState(
+        last_scan_at=ago(minutes=3), last_success_at=ago(hours=5), last_error=error, next_scan_at=NOW + timedelta(minutes=5)
+    )
+    return new_scanner("billing", "Billing", state=state, username="billing@company.example", sender_id=None)
+
+
+def _unsafe_scanner() -> api.Scanner:
+    return new_scanner(
+        "old",
+        "Old server in the cellar",
+        enabled=False,
+        ssl_method="no_validate",
+        state=api.ScannerState(),
+        parameters={"READ_TIMEOUT": "30"},
+    )
+
+
+def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
+    fields = {"server": "smtp.company.example", "username": "help@company.example", "address": "help@company.example"} | values
+    return api.Sender(id=sender_id, name=name, version=1, created_at=ago(days=30), updated_at=ago(days=8), **fields)
+
+
+def _rules() -> list[api.Rule]:
+    known = {"scanner_id": "support", "version": 7}
+    pattern = {"field": "subject", "operator": "regex", "value": r"Ticket Id:\s*(\d+)"}
+    offers = [
+        {"field": "subject", "operator": "contains", "value": "offer"},
+        {"field": "from", "operator": "ends_with", "value": "@shop.example"},
+    ]
+    raw: list[dict[str, Any]] = [
+        {
+            "id": "r1",
+            "name": "Reply to a known conversation",
+            "builtin": True,
+            "action": {"type": "update_ticket", "lookup": "conversation"},
+        },
+        {"id": "r2", "name": "Answers by number", "conditions": [pattern], "action": {"type": "update_ticket"}},
+        {"id": "r3", "name": "Leave offers alone", "enabled": False, "match": "any", "conditions": offers, "action": {"type": "ignore"}},
+        {"id": "r4", "name": "Everything else", "conditions": [], "action": {"type": "create_ticket", "priority": "normal"}},
+    ]
+    return [api.Rule.model_validate(known | {"position": index} | rule) for index, rule in enumerate(raw, 1)]
+
+
+def _tickets() -> list[api.Ticket]:
+    contact = api.ContactRef(id="c1", name="Anna Keller")
+    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
+    common: dict[str, Any] = {
+        "description": LONG,
+        "scanner_id": "support",
+        "recipients": ["help@company.example"],
+        "version": 2,
+        "source": "mail",
+    }
+    rows: list[dict[str, Any]] = [
+        {
+            "id": 128,
+            "title": "Invoice wrong – Überweisung",
+            "sender": "Anna Keller <anna@customer.example>",
+            "contact": contact,
+            "attachments": [file],
+            "message_count": 5,
+            "updated_at": ago(seconds=8),
+        },
+        {
+            "id": 127,
+            "title": "Chairs instead of tables",
+            "sender": "bo@customer.example",
+            "status": "in_progress",
+            "priority": "high",
+            "message_count": 2,
+            "updated_at": ago(minutes=14),
+        },
+        {
+            "id": 126,
+            "title": "Call Mr. Rossi back",
+            "source": "manual",
+            "scanner_id": None,
+            "status": "waiting",
+            "updated_at": ago(hours=3),
+        },
+        {
+            "id": 125,
+            "title": "You have won a prize, answer at once and give us all your bank details so that we can send you what you have won",
+            "sender": '"The Lottery of Everything" <win@lottery.example>',
+            "updated_at": ago(days=1),
+        },
+        {"id": 124, "title": "", "sender": "quiet@customer.example", "status": "closed", "updated_at": ago(days=40)},
+    ]
+    defaults: dict[str, Any] = {"status": "open", "priority": "normal", "message_count": 1, "created_at": ago(days=41)}
+    return [api.Ticket.model_validate(common | defaults | row) for row in rows]
+
+
+def _messages(number: int) -> list[api.Message]:
+    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
+    anna = "Anna Keller <anna@customer.example>"
+    first = api.Message(
+        id="m1", kind="mail", direction="in", sender=anna, text=LONG, attachments=[file], mail_id="mail-1", created_at=ago(days=1)
+    )
+    if number != 128:
+        return [first]
+
+    def sent(state: str, detail: str = "") -> list[api.DeliveryView]:
+        return [
+            api.DeliveryView.model_validate({"recipient": "anna@customer.example", "state": state, "detail": detail, "at": ago(hours=2)})
+        ]
+
+    otto = "user:otto@company.example"
+    return [
+        first,
+        api.Message.model_validate(
+            {
+                "id": "m2",
+                "kind": "comment",
+                "direction": "out",
+                "sender": otto,
+                "text": "We look into it.\nRegards, Otto",
+                "delivery": "sent",
+                "deliveries": sent("sent"),
+                "created_at": ago(hours=20),
+            }
+        ),
+        api.Message(id="m3", kind="note", direction="out", sender=otto, text="Accounting knows already.", created_at=ago(hours=19)),
+        api.Message(
+            id="m4",
+            kind="mail",
+            direction="in",
+            sender=anna,
+            text="Hello,\nthe invoice is wrong, see this page.\n* Sum\n* VAT",
+            html=HTML,
+            mail_id="mail-2",
+            created_at=ago(hours=3),
+        ),
+        api.Message.model_validate(
+            {
+                "id": "m5",
+                "kind": "comment",
+                "direction": "out",
+                "sender": otto,
+                "text": "Thank you.",
+                "delivery": "failed",
+                "deliveries": sent("failed", "550 5.1.1 No such mailbox here"),
+                "created_at": ago(hours=2),
+            }
+        ),
+    ]
+
+
+def _mails() -> list[api.Mail]:
+    common: dict[str, Any] = {
+        "scanner_id": "support",
+        "folder": "INBOX",
+        "uid_validity": 7,
+        "state": "done",
+        "recipients": ["help@company.example"],
+        "size": 214_003,
+        "kind": "mail",
+        "message_id": "<a1@customer.example>",
+    }
+    rows: list[dict[str, Any]] = [
+        {"id": "mail-5", "subject": "Just sent", "sender": "new@customer.example", "state": "published"},
+        {
+            "id": "mail-4",
+            "subject": "A broken one",
+            "sender": "odd@customer.example",
+            "outcome": {
+                "type": "failed",
+                "reason": "The mail could not be read: it nests 200 parts. Retry after a new version, or drop it.",
+            },
+        },
+        {
+            "id": "mail-3",
+            "subject": "You have won",
+            "sender": "win@lottery.example",
+            "outcome": {"type": "spam", "reason": "win@lottery.example is on the spam list"},
+        },
+        {
+            "id": "mail-2",
+            "subject": "Re: Invoice wrong – Überweisung - Ticket Id: 128",
+            "sender": "Anna Keller <anna@customer.example>",
+            "outcome": {"type": "update", "ticket_id": 128, "rule_id": "r2", "rule_name": "Answers by number"},
+        },
+        {
+            "id": "mail-1",
+            "subject": "Invoice wrong – Überweisung",
+            "sender": "Anna Keller <anna@customer.example>",
+            "outcome": {"type": "ticket", "ticket_id": 128, "rule_id": "r4", "rule_name": "Everything else"},
+        },
+    ]
+    return [api.Mail.model_validate(common | {"uid": 100 - index, "received_at": ago(hours=index)} | row) for index, row in enumerate(rows)]
+
+
+def new_decision(mail_id: str) -> api.Decision:
+    condition = {
+        "field": "subject",
+        "operator": "regex",
+        "value": r"Ticket Id:\s*(\d+)",
+        "compared": "Re: Invoice wrong – Überweisung - Ticket Id: 128",
+        "matched": True,
+    }
+    trace = [
+        {"rule_id": "r1", "rule_name": "Reply to a known conversation", "matched": False, "note": "The mail refers to no earlier one."},
+        {
+            "rule_id": "r2",
+            "rule_name": "Answers by number",
+            "matched": True,
+            "conditions": [condition],
+            "captures": {"1": "128"},
+            "note": "Tried first; taken where ticket 128 exists.",
+        },
+        {
+            "rule_id": "r4",
+            "rule_name": "Everything else",
+            "matched": True,
+            "note": "No condition: matches every mail. Always takes, so no rule below is asked.",
+        },
+    ]
+    return api.Decision.model_validate(
+        {
+            "mail_id": mail_id,
+            "run": 1,
+            "scanner_id": "support",
+            "kind": "mail",
+            "rule_set_version": 7,
+            "decided_at": ago(hours=3),
+            "trace": trace,
+            "candidates": [],
+        }
+    )
+
+
+def _letter() -> api.DeadLetter:
+    return api.DeadLetter(
+        id="d1",
+        service="rules",
+        topic="mailconverter.mail.raw",
+        partition=3,
+        offset=12,
+        key="<x@customer.example>",
+        headers={},
+        value_preview="Received: from …\nSubject: A broken one",
+        event_id="mail-4",
+        mail_id="mail-4",
+        error="RecursionError: 200 nested parts",
+        service_version="0.1.0",
+        tries=3,
+        state="waiting",
+        created_at=ago(minutes=30),
+    )
