@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import tarfile
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ KAFKA_SETTINGS = {
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
-class Part:
+class Part(ABC):
     """One container. It starts when `container` is first asked for."""
 
     def __init__(self, image: str, ports: list[int]) -> None:
@@ -69,15 +70,15 @@ class Part:
             self._made.with_bind_ports(port, _free_port())
         self._started = False
 
+    @abstractmethod
     def configure(self, container: DockerContainer) -> None:
         """Settings, before the start."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probe(self) -> bool:
         """Whether it does its work now; may raise OSError for no."""
-        raise NotImplementedError
 
-    def started(self) -> None:
+    def started(self) -> None:  # noqa: B027 -- most have nothing to do then
         """Called once, when it runs and its address is known."""
 
     def ready(self) -> None:
