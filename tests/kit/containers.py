@@ -11,6 +11,7 @@ import logging
 import os
 import tarfile
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ KAFKA_SETTINGS = {
 
 # While Kafka starts, the client of the probe would report each refused connection.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
+_probes = ThreadPoolExecutor(max_workers=2, thread_name_prefix="probe")
 
 
 class Part(ABC):
@@ -119,8 +122,9 @@ class Part(ABC):
         return int(self._made.get_exposed_port(inside))
 
     def _answers(self) -> bool:
+        """In a thread: the probe runs an event loop of its own, and the caller may be in one."""
         try:
-            return self.probe()
+            return _probes.submit(self.probe).result()
         except OSError:
             return False
 
