@@ -130,9 +130,9 @@ class Connection:
             if not (account.username + account.password).isascii():
                 raise MailboxError("The user name or password has letters beyond ASCII, which needs AUTH=PLAIN; this server offers none")
             imap = client._imap  # noqa: SLF001 -- imaplib quotes the password, but not the user name
-            return "LOGIN", lambda: client.login(imap._quote(account.username), account.password)  # noqa: SLF001
+            return "LOGIN", lambda: client.login(imap._quote(account.username), account.password)  # noqa: SLF001 -- as above
         if "CRAM-MD5" in allowed:
-            return "CRAM-MD5", lambda: _checked(client._imap.login_cram_md5(account.username, account.password))  # noqa: SLF001
+            return "CRAM-MD5", lambda: _checked(client._imap.login_cram_md5(account.username, account.password))  # noqa: SLF001 -- imapclient has no CRAM-MD5
         raise MailboxError("The server offers no way to sign in that the scanner allows: check SSL type and DISABLE_AUTHENTICATOR")
 
     def _allowed(self, client: IMAPClient) -> set[str]:
