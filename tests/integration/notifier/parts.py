@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import httpx
 import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from shared.events import EventModel, MailDelivery, OutgoingMail, ScannerSettings
@@ -27,6 +26,7 @@ from shared.mail.model import Address
 from shared.messaging.envelope import Envelope as CloudEvent
 from shared.topics import MAIL_DELIVERIES, MAIL_OUTGOING, SCANNERS, Topic
 from tests.kit.eventually import eventually
+from tests.kit.smtp_sink import ClosingController
 
 SERVICE_TOKEN = "a-service-token-of-a-test"
 LOOPBACK = "127.0.0.1"
@@ -194,29 +194,6 @@ class Handler:
         return [one for one in self.taken if one.answered.startswith("250")]
 
 
-class _Controller(Controller):
-    """Closes what clients left open, which aiosmtpd's own leaves to the garbage collector."""
-
-    def factory(self) -> SMTP:
-        made = super().factory()  # type: ignore[no-untyped-call]  # aiosmtpd is half typed
-        self.dialogues.append(made)
-        return cast("SMTP", made)
-
-    def start(self) -> None:
-        self.dialogues: list[SMTP] = []
-        super().start()
-
-    def stop(self, no_assert: bool = False) -> None:
-        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(5)
-        super().stop(no_assert)
-
-    async def _hang_up(self) -> None:
-        for dialogue in self.dialogues:
-            if dialogue.transport is not None:
-                dialogue.transport.close()
-        await asyncio.sleep(0)
-
-
 class ScriptedServer:
     """A real SMTP server in a thread, on a port of its own."""
 
@@ -224,10 +201,10 @@ class ScriptedServer:
         self.handler = Handler()
         self.port = free_port()
         self._options = options
-        self._controller: _Controller | None = None
+        self._controller: ClosingController | None = None
 
     def start(self) -> None:
-        self._controller = _Controller(self.handler, hostname=LOOPBACK, port=self.port, server_hostname="smtp.test", **self._options)
+        self._controller = ClosingController(self.handler, hostname=LOOPBACK, port=self.port, server_hostname="smtp.test", **self._options)
         self._controller.start()
 
     def stop(self) -> None:
