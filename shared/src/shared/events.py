@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -280,9 +280,3 @@ class MailDelivery(EventModel):
     sequence: int = Field(default=1, description="Rises with each state of this outgoing mail; a lower one is older news")
     detail: str = Field(default="", description="The server's answer or the reason, without secrets")
     at: datetime
-
-
-EventBody = Annotated[
-    RawMail | TicketCommand | MailOutcome | ScannerSettings | TicketEvent | OutgoingMail | MailDelivery,
-    Field(description="Any event's body"),
-]

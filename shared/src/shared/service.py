@@ -83,10 +83,6 @@ class Service:
         """Run a background loop while the service lives; it is cancelled at stop. One that ends by an error stops the service."""
         self._loops.append(run)
 
-    async def wait_connected(self) -> None:
-        """Return once the producer may be used."""
-        await self._connected.wait()
-
     def app(self, routers: Sequence[APIRouter] = (), *, public: Sequence[APIRouter] = ()) -> FastAPI:
         """The application. `routers` are for other services only (service token); `public` ones look after themselves."""
         app = FastAPI(title=f"Mail Converter: {self.name}", lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)

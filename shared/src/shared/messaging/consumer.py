@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -80,7 +79,6 @@ class Consumer(Generic[M]):
         self._settings = settings
         self.dead_letters = DeadLetters(self.name, topic, self._run_again, outbox, tables, on_failure)
         self._dead_in_a_row = 0
-        self.last_progress = time.monotonic()
 
     def subscribe(self, broker: KafkaBroker) -> None:
         """Register on the broker, with the options of `shared.messaging.broker.reliable`."""
@@ -110,7 +108,6 @@ class Consumer(Generic[M]):
             raise BrakedError(f"{self.name} stands still: {self._dead_in_a_row} dead letters in a row; look at them, then release it")
         with BATCH_SECONDS.labels(self.topic.name, self.name).time():
             await self._patiently(records)
-        self.last_progress = time.monotonic()
 
     async def _patiently(self, records: Sequence[Record]) -> None:
         for attempt in range(AWAY_TRIES):
