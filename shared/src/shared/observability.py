@@ -27,6 +27,13 @@ BRAKED = Gauge(
 )
 MAILS_FETCHED = Counter("mailconverter_mails_fetched_total", "Mails read over IMAP", ["result"], registry=REGISTRY)
 SCANS = Counter("mailconverter_scans_total", "Scans of a mailbox by result", ["result"], registry=REGISTRY)
+MAILBOXES_HELD = Gauge("mailconverter_mailboxes_held", "Mailboxes this fetcher holds", registry=REGISTRY)
+CONNECTIONS = Gauge("mailconverter_imap_connections", "IMAP connections open or being opened", registry=REGISTRY)
+MOVES = Counter("mailconverter_moves_total", "Mails moved between folders by result", ["result"], registry=REGISTRY)
+TOKEN_RENEWALS = Counter("mailconverter_token_renewals_total", "OAuth tokens renewed by result", ["result"], registry=REGISTRY)
+TOKEN_EXPIRY = Gauge(
+    "mailconverter_token_expiry_seconds", "When the access token of a mailbox ends (Unix time)", ["scanner"], registry=REGISTRY
+)
 FETCH_DELAY = Histogram(
     "mailconverter_fetch_delay_seconds",
     "Time from a mail's INTERNALDATE to its publication",

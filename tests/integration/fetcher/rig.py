@@ -18,9 +18,10 @@ from pydantic import SecretStr
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from fetcher.accounts import Accounts
 from fetcher.adapters import leases, scanners
 from fetcher.adapters.tables import LEDGER, SCANNERS
-from fetcher.app import create_app
+from fetcher.app import create_app, make_tools
 from fetcher.poll import Tools
 from fetcher.publish import Publisher
 from fetcher.scan import Held, Scanning
@@ -85,17 +86,20 @@ class Rig:
         async with self.engine.begin() as conn:
             await conn.execute(update(SCANNERS).values(next_scan_at=text("now() + interval '1 hour'")).where(SCANNERS.c.id != scanner_id))
             await conn.execute(update(SCANNERS).values(next_scan_at=text("now()")).where(SCANNERS.c.id == scanner_id))
-            lease = (await leases.take(conn, "test", 600, 1))[0]
-            row = await scanners.get(conn, scanner_id)
+            member = await leases.join(conn, "test", 600)
+            taken = (await leases.take(conn, member, 1))[0]
+            assert taken.id == scanner_id
+            lease = leases.Lease(taken.id, taken.lease_token, member)
+            row = await scanners.opening(conn, scanner_id)
         assert row is not None
         keep = held or Held()
         try:
-            return await (scanning or self.scanning).scan(row, keep, lease)
+            return (await (scanning or self.scanning).scan(row, keep, lease)).ok
         finally:
             if held is None:
                 await keep.close()
             async with self.engine.begin() as conn:
-                await leases.release(conn, lease)
+                await leases.leave(conn, member)
 
     async def lines(self, scanner_id: str) -> list[Any]:
         """Ledger lines in the order of first sight."""
@@ -145,12 +149,11 @@ async def rig_on(settings: Settings) -> AsyncIterator[Rig]:
     await producer.start()
     pool = ThreadPoolExecutor(16)
     keys = KeyRing(settings.secret_keys.get_secret_value())
-    publisher = Publisher(producer, settings.namespace)
-    tools = Tools(engine, Archive(settings.archive_url), publisher, settings.batch_mails, settings.batch_bytes)
+    tools = make_tools(engine, Archive(settings.archive_url), Publisher(producer, settings.namespace), settings)
     app = create_app(settings)
     try:
         async with client_of(app) as api:
-            yield Rig(settings, engine, tools, Scanning(tools, settings, keys, pool), api)
+            yield Rig(settings, engine, tools, Scanning(tools, settings, Accounts(settings, keys), pool), api)
     finally:
         await producer.stop()
         await engine.dispose()

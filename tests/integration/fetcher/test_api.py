@@ -20,7 +20,7 @@ GOOD = {"name": "Help", "server": "imap.company.example", "username": "help@comp
         ({"parameters": {"DISABLE_AUTHENTICATOR": "NTLM"}}, "parameters.DISABLE_AUTHENTICATOR", "CRAM-MD5"),
         ({"port": 995}, "port", "POP3"),
         ({"start_from": "yesterday"}, "start_from", "P7D"),
-        ({"push": True}, "push", "not offered yet"),
+        ({"protocol": "pop3"}, "protocol", "no lasting ids"),
         ({"username": "a\r\nb"}, "username", "control"),
         ({"password": "a\nb"}, "password", "control"),
     ],

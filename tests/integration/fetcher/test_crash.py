@@ -65,7 +65,7 @@ async def test_a_crash_at_any_step_leaves_each_mail_published_under_one_id(
     raws = [mail(f"Mail {number}", f"<{number}.{user}>") for number in range(4)]
     append(dovecot.port, user, PASSWORD, raws)
     scanner_id = await rig.add_scanner(dovecot.port, user, PASSWORD, after_scanning="read")
-    broken = Scanning(rig.tools, rig.settings, rig.scanning._keys, rig.scanning._pool)
+    broken = Scanning(rig.tools, rig.settings, rig.scanning._accounts, rig.scanning._pool)
     broken.folder_scan = crashing(step, after=after)
 
     with pytest.raises(PowerCutError):
@@ -103,7 +103,7 @@ async def test_a_mail_deleted_before_it_was_archived_is_gone(rig: Rig, dovecot: 
 async def _crash(rig: Rig, dovecot: Dovecot, user: str, step: str, *, after: bool) -> None:
     append(dovecot.port, user, PASSWORD, [mail("Only", "<only@x>")])
     scanner_id = await rig.add_scanner(dovecot.port, user, PASSWORD)
-    broken = Scanning(rig.tools, rig.settings, rig.scanning._keys, rig.scanning._pool)
+    broken = Scanning(rig.tools, rig.settings, rig.scanning._accounts, rig.scanning._pool)
     broken.folder_scan = crashing(step, after=after)
     with pytest.raises(PowerCutError):
         await rig.scan(scanner_id, broken)

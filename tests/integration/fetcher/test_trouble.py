@@ -67,8 +67,11 @@ async def test_a_missing_folder_is_told_and_the_others_are_read(rig: Rig, doveco
     append(dovecot.port, user, PASSWORD, [mail("One", "<one@x>")])
     scanner_id = await rig.add_scanner(dovecot.port, user, PASSWORD)
     await rig.api.put(f"/scanners/{scanner_id}/folders", json={"selected": ["Gone", "INBOX"]})
-    assert not await rig.scan(scanner_id)
-    assert "folder Gone" in (await rig.state(scanner_id))["last_error"]
+    assert await rig.scan(scanner_id)
+    state = await rig.state(scanner_id)
+    assert "folder Gone" in state["last_error"]
+    assert [one["folder"] for one in state["problems"]] == ["Gone"]
+    assert state["last_success_at"] is None, "a mailbox that is read in part only is no success"
     assert [line.state for line in await rig.lines(scanner_id)] == ["published"]
 
 

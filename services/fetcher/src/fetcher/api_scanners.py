@@ -10,14 +10,11 @@ from fastapi import APIRouter, Response
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fetcher.accounts import Accounts, password_place
 from fetcher.adapters import scanners
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_errors import IMAP_ERRORS, explain
 from fetcher.check import check
-from fetcher.mailbox import Mailbox
-from fetcher.scan import Scanning, password_place
-from fetcher.views import FIELDS, checked, invalid, job_view, scanner_view, settings_event
-from shared.api import NOT_OFFERED, Folder, FolderList, FolderSelection, Job, Page, Scanner, ScannerIn, ScannerPatch, TestResult
+from fetcher.views import FIELDS, about, checked, invalid, job_view, scan_view, scanner_view, settings_event
+from shared.api import Job, Page, Scanner, ScannerIn, ScannerPatch, ScanRecord, TestResult
 from shared.events import derived_id
 from shared.http import (
     Actor,
@@ -38,7 +35,7 @@ from shared.secrets import KeyRing, SecretUnreadableError
 from shared.topics import SCANNERS
 
 log = get_logger("api")
-NULLABLE = {"spam_folder", "sender_id"}
+NULLABLE = {"spam_folder", "move_matched_to", "move_unmatched_to", "sender_id", "oauth"}
 MAILBOX_FIELDS = ("server", "username")
 """Another server or user is another mailbox: its UIDs mean other mails."""
 
@@ -46,10 +43,10 @@ MAILBOX_FIELDS = ("server", "username")
 class ScannerApi:
     """Reads and changes scanners; every change leaves as an event, in the same transaction."""
 
-    def __init__(self, outbox: Outbox, keys: KeyRing, scanning: Scanning, pool: ThreadPoolExecutor, first_scan_after: float) -> None:
+    def __init__(self, outbox: Outbox, keys: KeyRing, accounts: Accounts, pool: ThreadPoolExecutor, first_scan_after: float) -> None:
         self._outbox = outbox
         self._keys = keys
-        self._scanning = scanning
+        self._accounts = accounts
         self._pool = pool
         self._first_scan_after = first_scan_after
 
@@ -63,8 +60,7 @@ class ScannerApi:
         router.delete("/scanners/{scanner_id}", status_code=204)(self.remove)
         router.post("/scanners/{scanner_id}/test")(self.test)
         router.post("/scanners/{scanner_id}/scan", status_code=202)(self.scan)
-        router.get("/scanners/{scanner_id}/folders")(self.folders)
-        router.put("/scanners/{scanner_id}/folders")(self.select_folders)
+        router.get("/scanners/{scanner_id}/scans")(self.scans)
         router.get("/jobs/{job_id}")(self.job)
         return router
 
@@ -73,7 +69,8 @@ class ScannerApi:
         after = decode_cursor(cursor, 2)
         async with self._outbox.engine.connect() as conn:
             rows = await scanners.page(conn, (str(after[0]), str(after[1])) if after else None, limit + 1)
-        return page([scanner_view(row) for row in rows], limit, lambda item: (item.name, item.id))
+            more = await about(conn, [row.id for row in rows])
+        return page([scanner_view(row, more) for row in rows], limit, lambda item: (item.name, item.id))
 
     async def create(self, body: ScannerIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Scanner:
         """With INBOX selected; its first scan begins after a moment. Settings are not tried: see `test`."""
@@ -82,40 +79,43 @@ class ScannerApi:
         async with self._outbox.transaction() as unit:
             sealed = self._seal(scanner_id, body.password)
             if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}, self._first_scan_after):
-                self._announce(unit, await _found(unit.conn, scanner_id))
+                announce(unit, await found_scanner(unit.conn, scanner_id))
                 log.info("scanner created", scanner=scanner_id, actor=actor)
-            row = await _found(unit.conn, scanner_id)
+            row = await found_scanner(unit.conn, scanner_id)
+            more = await about(unit.conn, [scanner_id])
         response.headers["Location"] = f"/api/v1/scanners/{scanner_id}"
         with_etag(response, row.version)
-        return scanner_view(row)
+        return scanner_view(row, more)
 
     async def read(self, scanner_id: str, response: Response) -> Scanner:
         async with self._outbox.engine.connect() as conn:
-            row = await _found(conn, scanner_id)
+            row = await found_scanner(conn, scanner_id)
+            more = await about(conn, [scanner_id])
         with_etag(response, row.version)
-        return scanner_view(row)
+        return scanner_view(row, more)
 
     async def change(self, scanner_id: str, body: ScannerPatch, response: Response, actor: Actor, if_match: IfMatch = None) -> Scanner:
         """The fields given; the next scan begins at once, with them."""
-        sent = body.model_dump(mode="json", exclude_unset=True, exclude=set(NOT_OFFERED))
+        sent = body.model_dump(mode="json", exclude_unset=True)
         given = {name: value for name, value in sent.items() if value is not None or name in NULLABLE}
         password = given.pop("password", None)
         async with self._outbox.transaction() as unit:
-            row = await _found(unit.conn, scanner_id, lock=True)
+            row = await found_scanner(unit.conn, scanner_id, lock=True)
             check_if_match(if_match, row.version)
             values = checked({name: getattr(row, name) for name in FIELDS} | given)
             if password is not None:
                 values["password"] = self._seal(scanner_id, password)
             row = await scanners.change(unit.conn, row, values, new_mailbox=_is_new_mailbox(row, values))
-            self._announce(unit, row)
+            announce(unit, row)
+            more = await about(unit.conn, [scanner_id])
         log.info("scanner changed", scanner=scanner_id, actor=actor, fields=sorted(given))
         with_etag(response, row.version)
-        return scanner_view(row)
+        return scanner_view(row, more)
 
     async def remove(self, scanner_id: str, actor: Actor, if_match: IfMatch = None) -> None:
         """Its mails stay in the ledger and in the archive."""
         async with self._outbox.transaction() as unit:
-            row = await _found(unit.conn, scanner_id, lock=True)
+            row = await found_scanner(unit.conn, scanner_id, lock=True)
             check_if_match(if_match, row.version)
             await scanners.remove(unit.conn, scanner_id)
             unit.emit_tombstone(SCANNERS, key=scanner_id, event_id=derived_id(scanner_id, "deleted"))
@@ -124,10 +124,10 @@ class ScannerApi:
     async def test(self, scanner_id: str) -> TestResult:
         """Tries the stored settings, step by step."""
         async with self._outbox.engine.connect() as conn:
-            row = await _found(conn, scanner_id)
+            row = await found_scanner(conn, scanner_id)
             selected = await scanners.selected_folders(conn, row)
         try:
-            account = self._scanning.account(row)
+            account = await self._accounts.of(row)
         except SecretUnreadableError as error:
             return TestResult(ok=False, message=str(error))
         return await check(account, list(selected), self._pool)
@@ -136,13 +136,20 @@ class ScannerApi:
         """Scan now, whichever fetcher holds the mailbox."""
         job_id = f"fetcher-{derived_id('idempotency', actor, key) if key else uuid4()}"
         async with self._outbox.engine.begin() as conn:
-            row = await _found(conn, scanner_id)
+            row = await found_scanner(conn, scanner_id)
             if not row.enabled:
                 raise ProblemError(409, "The scanner is switched off", "Switch it on first, then scan.")
             await scanners.add_job(conn, job_id, scanner_id)
             found = await scanners.job(conn, job_id)
         response.headers["Location"] = f"/api/v1/jobs/{job_id}"
         return job_view(found) if found is not None else Job(id=job_id, state="queued")
+
+    async def scans(self, scanner_id: str, limit: Limit = 50) -> Page[ScanRecord]:
+        """The latest that read something, failed or were asked for; newest first."""
+        async with self._outbox.engine.connect() as conn:
+            await found_scanner(conn, scanner_id)
+            rows = await scanners.scans(conn, scanner_id, limit)
+        return Page(items=[scan_view(row) for row in rows])
 
     async def job(self, job_id: str) -> Job:
         async with self._outbox.engine.connect() as conn:
@@ -151,56 +158,18 @@ class ScannerApi:
             raise not_found("job", job_id)
         return job_view(row)
 
-    async def folders(self, scanner_id: str) -> FolderList:
-        """As the server lists them now; a selected folder the server does not list is shown as not selectable."""
-        async with self._outbox.engine.connect() as conn:
-            row = await _found(conn, scanner_id)
-            selected = await scanners.selected_folders(conn, row)
-        listed = await self._list_folders(row)
-        names = {one.name for one in listed}
-        missing = [Folder(name=name, selectable=False, selected=True) for name in selected if name not in names]
-        return FolderList(items=[*(one.model_copy(update={"selected": one.name in selected}) for one in listed), *missing])
-
-    async def _list_folders(self, row: Row[Any]) -> list[Folder]:
-        mailbox: Mailbox | None = None
-        try:
-            mailbox = Mailbox(self._scanning.account(row), self._pool)
-            await mailbox.ensure_open()
-            found = await mailbox.call(Connection.folders)
-        except SecretUnreadableError as error:
-            raise ProblemError(502, "The folders cannot be listed", str(error)) from error
-        except IMAP_ERRORS as error:
-            raise ProblemError(502, "The folders cannot be listed", explain(error, row.server, row.port)) from error
-        finally:
-            if mailbox is not None:
-                await mailbox.close()
-        return [Folder(name=one.name, delimiter=one.delimiter, special_use=one.special_use, selectable=one.selectable) for one in found]
-
-    async def select_folders(self, scanner_id: str, body: FolderSelection, response: Response, if_match: IfMatch = None) -> FolderList:
-        """Exactly these are read. They are not asked of the server: one that is missing shows in the scanner's state."""
-        names = [name.replace("\x00", "") for name in body.selected]
-        if any(ord(char) < 32 for name in names for char in name):
-            raise invalid([("selected", "a folder's name must not hold control characters")])
-        async with self._outbox.transaction() as unit:
-            row = await _found(unit.conn, scanner_id, lock=True)
-            check_if_match(if_match, row.version)
-            await scanners.select_folders(unit.conn, row, names)
-            row = await scanners.change(unit.conn, row, {}, new_mailbox=False)
-            self._announce(unit, row)
-        with_etag(response, row.version)
-        return FolderList(items=[Folder(name=name, selected=True) for name in dict.fromkeys(names)])
-
     def _seal(self, scanner_id: str, password: str) -> str:
         if any(ord(char) < 32 for char in password):
             raise invalid([("password", "must not hold control characters")])
         return self._keys.encrypt(password, password_place(scanner_id)) if password else ""
 
-    @staticmethod
-    def _announce(unit: Unit, row: Row[Any]) -> None:
-        unit.emit(SCANNERS, event_id=derived_id(row.id, row.version, "scanner"), key=row.id, body=settings_event(row))
+
+def announce(unit: Unit, row: Row[Any]) -> None:
+    """The scanner's settings, for the other services."""
+    unit.emit(SCANNERS, event_id=derived_id(row.id, row.version, "scanner"), key=row.id, body=settings_event(row))
 
 
-async def _found(conn: AsyncConnection, scanner_id: str, *, lock: bool = False) -> Row[Any]:
+async def found_scanner(conn: AsyncConnection, scanner_id: str, *, lock: bool = False) -> Row[Any]:
     row = await scanners.get(conn, scanner_id, lock=lock)
     if row is None:
         raise not_found("scanner", scanner_id)

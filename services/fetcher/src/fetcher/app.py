@@ -7,10 +7,14 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from fetcher.accounts import Accounts
 from fetcher.adapters.tables import MESSAGING
+from fetcher.api_folders import FolderApi
 from fetcher.api_mails import MailApi
 from fetcher.api_scanners import ScannerApi
+from fetcher.gate import ByteBudget, Gate, Slots
 from fetcher.handlers import on_outcome, on_outcomes
 from fetcher.poll import Tools
 from fetcher.publish import Publisher
@@ -18,6 +22,7 @@ from fetcher.scan import Scanning
 from fetcher.scheduler import Scheduler
 from fetcher.settings import Settings
 from fetcher.sweep import Sweeper
+from shared.archive import Archive
 from shared.messaging.consumer import Consumer
 from shared.secrets import KeyRing
 from shared.service import Service
@@ -27,19 +32,27 @@ SPARE_THREADS = 16
 """For connection tests and folder lists, and for connections being closed."""
 
 
+def make_tools(engine: AsyncEngine, archive: Archive, publisher: Publisher, settings: Settings) -> Tools:
+    """What all scans of a process work with, bounded together."""
+    slots, budget = Slots(settings.max_scans), ByteBudget(settings.memory_bytes)
+    return Tools(engine, archive, publisher, settings.batch_mails, settings.batch_bytes, slots, budget)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The fetcher. Nothing connects before the application starts."""
     service = Service("fetcher", settings, MESSAGING, archive=True)
     keys = KeyRing(settings.secret_keys.get_secret_value())
-    pool = ThreadPoolExecutor(settings.max_scans + SPARE_THREADS, thread_name_prefix="imap")
-    publisher = Publisher(service.producer, settings.namespace)
-    tools = Tools(service.engine, service.archive, publisher, settings.batch_mails, settings.batch_bytes)
-    scanning = Scanning(tools, settings, keys, pool)
-    holder = f"{settings.instance or socket.gethostname()}-{os.getpid()}"
+    pool = ThreadPoolExecutor(settings.max_connections + SPARE_THREADS, thread_name_prefix="imap")
+    tools = make_tools(service.engine, service.archive, Publisher(service.producer, settings.namespace), settings)
+    accounts = Accounts(settings, keys)
+    scanning = Scanning(tools, settings, accounts, pool)
+    gate = Gate(settings.max_connections, settings.max_connections_per_server)
+    name = f"{settings.instance or socket.gethostname()}-{os.getpid()}"
     service.consume(
         Consumer("fetcher", MAIL_OUTCOMES, on_outcome, begin=on_outcomes, outbox=service.outbox, tables=MESSAGING, settings=settings)
     )
-    service.loop(Scheduler(service.engine, settings, scanning, holder[:100]).run)
+    service.loop(Scheduler(service.engine, settings, scanning, gate, name).run)
     service.loop(Sweeper(tools, settings).run)
-    scanner_api = ScannerApi(service.outbox, keys, scanning, pool, settings.first_scan_after_seconds)
-    return service.app([scanner_api.router(), MailApi(tools, settings).router()])
+    scanner_api = ScannerApi(service.outbox, keys, accounts, pool, settings.first_scan_after_seconds)
+    folder_api = FolderApi(service.outbox, accounts, pool)
+    return service.app([scanner_api.router(), folder_api.router(), MailApi(tools, settings).router()])

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from fetcher.adapters.imap import Account, Connection, Opened
 from fetcher.adapters.imap_errors import MailboxError
+from fetcher.gate import Slots
 from shared.observability import get_logger
 
 log = get_logger("mailbox")
@@ -17,13 +18,22 @@ T = TypeVar("T")
 SLOWEST_BYTES_PER_S = 20_000
 """A server that trickles is given up below this rate: a read time-out alone starts anew with each byte."""
 MARGIN_S = 5.0
+LEND_AFTER_S = 2.0
 
 
 class Mailbox:
     """Not shared between scans; `close` it. Errors are those of `Connection`."""
 
-    def __init__(self, account: Account, pool: ThreadPoolExecutor, make: Callable[[Account], Connection] = Connection) -> None:
+    def __init__(
+        self,
+        account: Account,
+        pool: ThreadPoolExecutor,
+        make: Callable[[Account], Connection] = Connection,
+        *,
+        slots: Slots | None = None,
+    ) -> None:
         self.account = account
+        self._slots = slots
         self._pool = pool
         self._make = make
         self._connection = make(account)
@@ -40,7 +50,7 @@ class Mailbox:
         connection = self._connection
         running = asyncio.get_running_loop().run_in_executor(self._pool, work, connection)
         try:
-            return await asyncio.wait_for(asyncio.shield(running), seconds)
+            return await asyncio.wait_for(self._patiently(running), seconds)
         except (TimeoutError, asyncio.CancelledError) as error:
             self.open = False
             connection.abandon()
@@ -48,6 +58,15 @@ class Mailbox:
             if isinstance(error, TimeoutError):
                 raise TimeoutError(f"no complete answer within {seconds:.0f} s") from error
             raise
+
+    async def _patiently(self, running: asyncio.Future[T]) -> T:
+        """Whoever waits long lends its slot away: a mailbox that hangs holds up no other."""
+        if self._slots is not None:
+            await asyncio.wait({running}, timeout=LEND_AFTER_S)
+            if not running.done():
+                async with self._slots.lent():
+                    await asyncio.wait({running})
+        return await asyncio.shield(running)
 
     async def ensure_open(self) -> None:
         """Connect and sign in, unless the connection of the last scan still lives."""

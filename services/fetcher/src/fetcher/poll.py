@@ -23,6 +23,7 @@ from fetcher.domain.cursor import FolderState, batches, taken_up_again, treat
 from fetcher.domain.lines import Origin
 from fetcher.domain.mails import Box, Fetched
 from fetcher.fetch import Batch, fetch
+from fetcher.gate import ByteBudget, Slots
 from fetcher.mailbox import Mailbox
 from fetcher.publish import Item, Publisher
 from shared.archive import Archive, BlobNotFoundError, mail_key
@@ -50,6 +51,8 @@ class Tools:
     publisher: Publisher
     batch_mails: int
     batch_bytes: int
+    slots: Slots
+    budget: ByteBudget
 
 
 class FolderScan:

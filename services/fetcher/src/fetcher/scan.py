@@ -1,59 +1,60 @@
-"""One scan of a mailbox: its folders in turn, and what its state says afterwards."""
+"""One scan of a mailbox: what was left over, its folders in turn, and what its state says afterwards."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from fetcher.accounts import Accounts, address_of
 from fetcher.adapters import leases, ledger, scanners
-from fetcher.adapters.imap import Account, Opened
+from fetcher.adapters.imap import Opened
 from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, LoginRefusedError, explain
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
+from fetcher.chores import carry_moves
 from fetcher.domain.backoff import pause
-from fetcher.domain.cursor import FolderState, first_state, renumbered, start_moment
+from fetcher.domain.cursor import FolderState
 from fetcher.domain.lines import Origin
-from fetcher.domain.mails import Box, Listed
-from fetcher.domain.parameters import read_parameters
+from fetcher.domain.mails import Box
 from fetcher.mailbox import Mailbox
-from fetcher.poll import LISTED_AT_ONCE, FolderScan, Tools, finish_begun
+from fetcher.poll import FolderScan, Tools, finish_begun
 from fetcher.settings import Settings
-from shared.api import SslMethod, SslType
-from shared.clock import utc_now
+from fetcher.settle import settle
 from shared.events import OutcomeType
 from shared.messaging.errors import UnavailableError
 from shared.observability import SCANS, get_logger
-from shared.secrets import KeyRing, SecretUnreadableError
+from shared.secrets import SecretUnreadableError
 
 log = get_logger("scan")
 
 AWAY_PAUSE_S = 2.0
-
-
-def password_place(scanner_id: str) -> str:
-    """What a sealed password is bound to."""
-    return f"scanner:{scanner_id}:password"
+NOTE_EVERY_S = 0.5
+"""How often progress is written down."""
+LOOK_ANYWAY_S = 300.0
+"""A folder whose UIDNEXT and number of mails did not change is searched all the same this often: servers have been wrong."""
 
 
 @dataclass
 class Counts:
-    """Mails found new and mails published."""
+    """Mails found new and mails published; `problems` are folders that cannot be read."""
 
     found: int = 0
     read: int = 0
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Held:
-    """The connection kept between the scans of one mailbox."""
+    """The connection kept between the scans of one mailbox, and how its folders looked when nothing new was left in them."""
 
     mailbox: Mailbox | None = None
+    settled: dict[str, tuple[Opened, float]] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Sign out, if it is open."""
@@ -62,155 +63,184 @@ class Held:
             self.mailbox = None
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a scan ended: whether its connection is good for another, and seconds until then."""
+
+    ok: bool
+    pause: float
+    folders: tuple[str, ...] = ()
+    """Folders that can be read, the first of them selected last."""
+
+
+@dataclass
+class Scan:
+    """One scan under way."""
+
+    scanner: ScannerRow
+    lease: Lease
+    held: Held
+    jobs: Sequence[str]
+    counts: Counts = field(default_factory=Counts)
+    began: float = field(default_factory=time.monotonic)
+    noted: float = 0.0
+
+
 class Scanning:
     """Scans mailboxes; one object per process."""
 
-    def __init__(self, tools: Tools, settings: Settings, keys: KeyRing, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, tools: Tools, settings: Settings, accounts: Accounts, pool: ThreadPoolExecutor) -> None:
         self._tools = tools
         self._settings = settings
-        self._keys = keys
+        self._accounts = accounts
         self._pool = pool
         self.folder_scan = FolderScan
 
-    def account(self, scanner: ScannerRow) -> Account:
-        """How to sign in. Raises SecretUnreadableError."""
-        parameters = read_parameters(scanner.parameters)
-        password = self._keys.decrypt(scanner.password, password_place(scanner.id)) if scanner.password else ""
-        return Account(
-            server=scanner.server,
-            port=scanner.port,
-            username=scanner.username,
-            password=password,
-            ssl_type=SslType(scanner.ssl_type),
-            ssl_method=SslMethod(scanner.ssl_method),
-            parameters=parameters,
-            connect_timeout=parameters.connect_timeout or self._settings.connect_timeout_seconds,
-            read_timeout=parameters.read_timeout or self._settings.read_timeout_seconds,
-        )
-
-    async def scan(self, scanner: ScannerRow, held: Held, lease: Lease) -> bool:
-        """Scan and note how it went; False when the mailbox should be let go. Raises LeaseLostError, or what the database raises."""
-        async with self._tools.engine.begin() as conn:
-            await lease.fence(conn)
-            jobs = await scanners.begin_jobs(conn, scanner.id)
-        counts = Counts()
+    async def scan(self, scanner: ScannerRow, held: Held, lease: Lease) -> Done:
+        """Scan and note how it went. `scanner` is a row of `scanners.opening`. Raises LeaseLostError, or what the database raises."""
+        lease.check()
+        scan = Scan(scanner, lease, held, await self._begin_jobs(scanner, lease))
         try:
-            mailbox = held.mailbox = held.mailbox or Mailbox(self.account(scanner), self._pool)
-            await self._folders(scanner, mailbox, lease, jobs, counts)
+            async with self._tools.slots.slot():
+                read = await self._mailbox(scan)
         except (LeaseLostError, DBAPIError, PoolTimeoutError):
             raise
         except UnavailableError as error:
-            await self._wait(scanner, lease, error)
-            return False
+            return await self._wait(scan, error)
         except Exception as error:  # noqa: BLE001 -- whatever one mailbox does, it is noted there and stops no other
-            await self._failed(scanner, lease, jobs, counts, error)
-            return False
-        await self._succeeded(scanner, lease, jobs, counts)
-        return True
+            return await self._failed(scan, error)
+        return await self._succeeded(scan, read)
 
-    async def _folders(self, scanner: ScannerRow, mailbox: Mailbox, lease: Lease, jobs: Sequence[str], counts: Counts) -> None:
-        finished = await finish_begun(self._tools, lease, scanner.id)
-        counts.read, counts.found = finished, finished
+    async def _begin_jobs(self, scanner: ScannerRow, lease: Lease) -> Sequence[str]:
+        if not scanner.has_jobs:
+            return []
+        async with self._tools.engine.begin() as conn:
+            await lease.fence(conn)
+            return await scanners.begin_jobs(conn, scanner.id)
+
+    async def _mailbox(self, scan: Scan) -> dict[str, int]:
+        """All of it; returns the UIDVALIDITY of each folder that could be read."""
+        scanner, held = scan.scanner, scan.held
+        if scanner.has_begun:
+            scan.counts.read = scan.counts.found = await finish_begun(self._tools, scan.lease, scanner.id)
+        account = await self._accounts.of(scanner)
+        mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool, slots=self._tools.slots)
+        mailbox.account = account
         mailbox.forget_folder()
         await mailbox.ensure_open()
+        if scanner.has_moves:
+            await carry_moves(self._tools, mailbox, scan.lease, scanner)
         async with self._tools.engine.connect() as conn:
             folders = await scanners.selected_folders(conn, scanner)
         alive: dict[str, int] = {}
-        missing: FolderMissingError | None = None
         for name, state in folders.items():
             try:
-                alive[name] = await self._folder(scanner, mailbox, lease, name, state, jobs, counts)
+                alive[name] = await self._folder(scan, mailbox, name, state)
             except FolderMissingError as error:
-                missing = missing or error
-        if missing is not None:
-            raise missing
-        await self._close_lost(scanner, lease, alive)
+                await self._missing(scan, mailbox, name, state, error)
+        if scanner.has_begun:
+            await self._close_lost(scan, alive)
+        return alive
 
-    async def _folder(
-        self, scanner: ScannerRow, mailbox: Mailbox, lease: Lease, name: str, state: FolderState, jobs: Sequence[str], counts: Counts
-    ) -> int:
-        opened = await mailbox.select(name, writable=scanner.after_scanning == "read")
+    async def _folder(self, scan: Scan, mailbox: Mailbox, name: str, state: FolderState) -> int:
+        scanner, counts = scan.scanner, scan.counts
+        mark_read = scanner.after_scanning == "read"
+        opened = await mailbox.select(name, writable=mark_read)
         if state.uid_validity != opened.uid_validity:
-            state = await self._settle(scanner, mailbox, lease, name, state, opened)
-        before = replace(counts)
+            state = await settle(mailbox, name, state, opened, scanner.start_from)
+            async with self._tools.engine.begin() as conn:
+                await scan.lease.fence(conn)
+                await scanners.put_state(conn, scanner, name, state)
+        if state.problem is not None:
+            await self._put_problem(scan, name, None)
+        if self._unchanged(scan, name, opened):
+            return opened.uid_validity
+        found, read = counts.found, counts.read
 
-        async def progress(read: int, found: int) -> None:
-            counts.read, counts.found = before.read + read, before.found + found
-            if jobs:
-                async with self._tools.engine.begin() as conn:
-                    await scanners.note_progress(conn, jobs, counts.read, counts.found)
+        async def progress(now_read: int, now_found: int) -> None:
+            counts.read, counts.found = read + now_read, found + now_found
+            await self._note(scan)
 
         box = Box(scanner.id, scanner.generation, name, opened.uid_validity)
-        origin = Origin(address_of(scanner), scanner.pec, scanner.after_scanning == "read", self._settings.max_mail_bytes)
-        scan = self.folder_scan(self._tools, mailbox, lease, box, origin, progress)
-        await scan.run(state, opened, unread_only=scanner.find == "unread")
+        origin = Origin(address_of(scanner), scanner.pec, mark_read, self._settings.max_mail_bytes)
+        folder = self.folder_scan(self._tools, mailbox, scan.lease, box, origin, progress)
+        await folder.run(state, opened, unread_only=scanner.find == "unread")
+        scan.held.settled[name] = (opened, time.monotonic())
         return opened.uid_validity
 
-    async def _settle(
-        self, scanner: ScannerRow, mailbox: Mailbox, lease: Lease, name: str, state: FolderState, opened: Opened
-    ) -> FolderState:
-        """Where reading begins: at the folder's first scan, and when the server gave all its mails new UIDs."""
-        last = opened.uid_next - 1
-        if state.uid_validity is None:
-            moment = start_moment(scanner.start_from, state.added_at or utc_now())
-            first = await self._first_since(mailbox, moment) if scanner.start_from == "now" and moment else None
-            state = first_state(scanner.start_from, opened.uid_validity, last, first, moment)
-        else:
-            log.warning("UIDVALIDITY changed: the folder is read again", scanner=scanner.id, folder=name)
-            state = renumbered(state, opened.uid_validity, last)
+    def _unchanged(self, scan: Scan, name: str, opened: Opened) -> bool:
+        """Whether the folder looks as it did when nothing was left to read. Flags are not part of that look."""
+        before, since = scan.held.settled.get(name, (None, 0.0))
+        idle = scan.scanner.find == "all" and not (scan.scanner.has_begun or scan.scanner.has_flags)
+        return idle and before == opened and time.monotonic() - since < LOOK_ANYWAY_S
+
+    async def _missing(self, scan: Scan, mailbox: Mailbox, name: str, state: FolderState, error: FolderMissingError) -> None:
+        """Told on the scanner, each scan anew while it lasts; the other folders are read."""
+        scan.counts.problems.append(str(error))
+        renamed_to = state.renamed_to
+        if state.problem is None and state.uid_validity is not None:
+            validity = state.uid_validity
+            renamed_to = await mailbox.call(lambda c: c.renamed_to(name, validity))
+        if (state.problem, state.renamed_to) != (str(error), renamed_to):
+            log.warning("a selected folder cannot be read", scanner=scan.scanner.id, folder=name, renamed_to=renamed_to)
+            await self._put_problem(scan, name, str(error), renamed_to)
+
+    async def _put_problem(self, scan: Scan, name: str, problem: str | None, renamed_to: str | None = None) -> None:
         async with self._tools.engine.begin() as conn:
-            await lease.fence(conn)
-            await scanners.put_state(conn, scanner, name, state)
-        return state
+            await scan.lease.fence(conn)
+            await scanners.put_problem(conn, scan.scanner, name, problem, renamed_to)
 
-    @staticmethod
-    async def _first_since(mailbox: Mailbox, moment: datetime) -> int | None:
-        """The first UID that came at `moment` or later: mails that wait since the mailbox was added are not lost by a late first scan."""
-        # The server's calendar may be a day behind ours.
-        uids = await mailbox.call(lambda c: c.search_since(moment.date() - timedelta(days=1)))
-        for first in range(0, len(uids), LISTED_AT_ONCE):
-            chosen = uids[first : first + LISTED_AT_ONCE]
-            listed: list[Listed] = await mailbox.call(lambda c, chosen=chosen: c.details(chosen))  # type: ignore[misc]  # as in poll
-            for one in listed:
-                if one.received_at >= moment:
-                    return one.uid
-        return None
+    async def _note(self, scan: Scan) -> None:
+        """Progress, for whoever watches; now and then only."""
+        if time.monotonic() - scan.noted < NOTE_EVERY_S:
+            return
+        scan.noted = time.monotonic()
+        async with self._tools.engine.begin() as conn:
+            await scanners.note_progress(conn, scan.scanner.id, scan.jobs, scan.counts.read, scan.counts.found)
 
-    async def _close_lost(self, scanner: ScannerRow, lease: Lease, alive: dict[str, int]) -> None:
+    async def _close_lost(self, scan: Scan, alive: dict[str, int]) -> None:
         """Lines begun in a folder that is read no more, or in an earlier life of it: their mails cannot be fetched any more."""
         async with self._tools.engine.begin() as conn:
-            await lease.fence(conn)
-            lost = await ledger.lost_places(conn, scanner.id, scanner.generation, alive)
+            await scan.lease.fence(conn)
+            lost = await ledger.lost_places(conn, scan.scanner.id, scan.scanner.generation, alive)
             await ledger.finish(conn, lost, OutcomeType.GONE.value, "its folder was renumbered or is read no more before it could be read")
 
-    async def _succeeded(self, scanner: ScannerRow, lease: Lease, jobs: Sequence[str], counts: Counts) -> None:
-        SCANS.labels("ok").inc()
-        if counts.read:
-            log.info("scanned", scanner=scanner.id, found=counts.found, read=counts.read)
-        async with self._tools.engine.begin() as conn:
-            await leases.put_result(conn, lease, None, float(scanner.interval_seconds))
-            await scanners.end_jobs(conn, jobs, "done", vars(counts))
+    # --- how it ended -----------------------------------------------------------------------------------------------------------
 
-    async def _wait(self, scanner: ScannerRow, lease: Lease, error: UnavailableError) -> None:
+    async def _succeeded(self, scan: Scan, read: dict[str, int]) -> Done:
+        SCANS.labels("ok").inc()
+        if scan.counts.read:
+            log.info("scanned", scanner=scan.scanner.id, found=scan.counts.found, read=scan.counts.read)
+        await self._put(scan, " ".join(scan.counts.problems) or None, float(scan.scanner.interval_seconds), "done")
+        return Done(ok=True, pause=float(scan.scanner.interval_seconds), folders=tuple(read))
+
+    async def _wait(self, scan: Scan, error: UnavailableError) -> Done:
         """Something of ours is away: no fault of the mailbox, so it is tried again soon; open jobs go on then."""
         SCANS.labels("away").inc()
-        log.warning("scan waits", scanner=scanner.id, error=str(error)[:300])
+        log.warning("scan waits", scanner=scan.scanner.id, error=str(error)[:300])
         text = f"Nothing is wrong with the mailbox; the fetcher waits for its own servers and goes on by itself: {error}"
         async with self._tools.engine.begin() as conn:
-            await leases.put_result(conn, lease, text[:500], AWAY_PAUSE_S)
+            await leases.put_result(conn, scan.lease, text[:500], AWAY_PAUSE_S)
+        return Done(ok=False, pause=AWAY_PAUSE_S)
 
-    async def _failed(self, scanner: ScannerRow, lease: Lease, jobs: Sequence[str], counts: Counts, error: Exception) -> None:
+    async def _failed(self, scan: Scan, error: Exception) -> Done:
         SCANS.labels("failed").inc()
+        scanner = scan.scanner
         text = str(error) if isinstance(error, SecretUnreadableError) else explain(error, scanner.server, scanner.port)
         login = isinstance(error, LoginRefusedError) and error.login
         seconds = pause(scanner.failures + 1, login=login, jitter=random.random())  # noqa: S311 -- jitter, no secret
         expected = isinstance(error, IMAP_ERRORS)
         log.warning("scan failed", scanner=scanner.id, error=text, seconds=round(seconds), exc_info=None if expected else error)
+        await self._put(scan, text, seconds, "failed", failed=True)
+        return Done(ok=False, pause=seconds)
+
+    async def _put(self, scan: Scan, error: str | None, seconds: float, job: str, *, failed: bool = False) -> None:
+        counts, took = scan.counts, time.monotonic() - scan.began
+        backlog = max(0, counts.found - counts.read)
         async with self._tools.engine.begin() as conn:
-            await leases.put_result(conn, lease, text, seconds)
-            await scanners.end_jobs(conn, jobs, "failed", vars(counts) | {"error": text})
-
-
-def address_of(scanner: ScannerRow) -> str:
-    """The mailbox's own address: as set, else the user name where that is one."""
-    return str(scanner.address or (scanner.username if "@" in scanner.username else ""))
+            await leases.put_result(conn, scan.lease, error, seconds, failed=failed, backlog=backlog)
+            if counts.read or failed or scan.jobs:
+                await scanners.add_scan(conn, scan.scanner.id, took, counts.found, counts.read, error)
+            if scan.jobs:
+                told = {"found": counts.found, "read": counts.read} | ({"error": error} if error else {})
+                await scanners.end_jobs(conn, scan.jobs, job, told)

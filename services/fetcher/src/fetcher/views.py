@@ -2,34 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fetcher.accounts import address_of
+from fetcher.adapters import scanners
 from fetcher.domain.parameters import ParameterError, read_parameters
-from fetcher.scan import address_of
-from shared.api import NOT_OFFERED, Job, Mail, MailOutcomeView, Scanner, ScannerFields, ScannerState
+from shared.api import (
+    FolderProblem,
+    Job,
+    Mail,
+    MailOutcomeView,
+    Scanner,
+    ScannerFields,
+    ScannerState,
+    ScanRecord,
+    SslMethod,
+    SslType,
+)
 from shared.events import ScannerSettings
 from shared.http import ProblemError
 
-FIELDS = tuple(name for name in ScannerFields.model_fields if name not in NOT_OFFERED)
-MAIL_FIELDS = tuple(name for name in Mail.model_fields if name != "outcome")
+FIELDS = tuple(ScannerFields.model_fields)
+MAIL_FIELDS = tuple(name for name in Mail.model_fields if name not in {"outcome", "places"})
 POP3_PORTS = (110, 995)
 
 
-def scanner_view(row: Row[Any]) -> Scanner:
-    """Without the password."""
+@dataclass(frozen=True)
+class About:
+    """What is told of scanners besides their rows, by scanner id."""
+
+    problems: Mapping[str, list[FolderProblem]]
+    read_last_hour: Mapping[str, int]
+
+
+async def about(conn: AsyncConnection, scanner_ids: Sequence[str]) -> About:
+    """For all scanners of a page at once."""
+    problems: dict[str, list[FolderProblem]] = {}
+    for row in await scanners.problems(conn, scanner_ids):
+        shown = FolderProblem(folder=row.name, message=row.problem, renamed_to=row.renamed_to)
+        problems.setdefault(row.scanner_id, []).append(shown)
+    return About(problems, await scanners.read_last_hour(conn, scanner_ids))
+
+
+def scanner_view(row: Row[Any], more: About) -> Scanner:
+    """Without secrets."""
     state = ScannerState(
         last_scan_at=row.last_scan_at,
         last_success_at=row.last_success_at,
         last_error=row.last_error,
         next_scan_at=row.next_scan_at if row.enabled else None,
+        backlog=row.backlog,
+        read_last_hour=more.read_last_hour.get(row.id, 0),
+        watching=row.watching,
+        fetcher=row.lease_holder,
+        problems=more.problems.get(row.id, []),
     )
     fields = {name: getattr(row, name) for name in FIELDS}
-    return Scanner.model_validate(
-        fields | {"id": row.id, "version": row.version, "state": state, "created_at": row.created_at, "updated_at": row.updated_at}
-    )
+    about_it = {"id": row.id, "version": row.version, "warnings": warnings(row), "state": state}
+    return Scanner.model_validate(fields | about_it | {"created_at": row.created_at, "updated_at": row.updated_at})
+
+
+def warnings(row: Row[Any]) -> list[str]:
+    """What is unsafe in the settings."""
+    if row.ssl_type == SslType.NONE:
+        return ["The connection is not encrypted: passwords and mails can be read on the way."]
+    if row.ssl_method == SslMethod.NO_VALIDATE:
+        return ["The server's certificate is not validated: somebody on the way could pretend to be it and read password and mails."]
+    return []
+
+
+def scan_view(row: Row[Any]) -> ScanRecord:
+    """One scan of the past."""
+    return ScanRecord(started_at=row.started_at, seconds=round(row.seconds, 3), found=row.found, read=row.read, error=row.error)
 
 
 def settings_event(row: Row[Any]) -> ScannerSettings:
@@ -75,7 +125,7 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("username", "server"):
         if any(ord(char) < 32 for char in getattr(fields, name)):
             raise invalid([(name, "must not hold control characters")])
-    dumped = fields.model_dump(mode="json", exclude=set(NOT_OFFERED))
+    dumped = fields.model_dump(mode="json")
     return {name: _clean(value) for name, value in dumped.items()}
 
 

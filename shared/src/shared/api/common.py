@@ -24,11 +24,8 @@ def _not_offered(neutral: object, what: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-NoPush = Annotated[Literal[False], _not_offered(False, "push (IDLE)")]
-NoOAuth = Annotated[None, _not_offered(None, "OAuth 2.0")]
-NoMove = Annotated[None, _not_offered(None, "moving mails after scanning")]
 NoPlusAddressing = Annotated[Literal[False], _not_offered(False, "plus addressing")]
-NOT_OFFERED = frozenset({"oauth", "move_matched_to", "move_unmatched_to", "push", "plus_addressing"})
+NOT_OFFERED = frozenset({"plus_addressing"})
 """Fields with one value so far: no service stores them."""
 
 

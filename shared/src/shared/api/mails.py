@@ -23,6 +23,17 @@ class MailOutcomeView(ApiModel):
     reason: str | None = None
 
 
+class Place(ApiModel):
+    """Where the mail was seen. One mail may be in several folders, and moves with its outcome."""
+
+    folder: str
+    uid_validity: int
+    uid: int
+    mail_id: str = Field(description="Line of the ledger: the mail's own for its first place, that of a duplicate for a further one")
+    moved: bool = Field(default=False, description="We moved the mail there ourselves")
+    current: bool = Field(default=True, description="False where we moved it away again")
+
+
 class Mail(ApiModel):
     """A line of the ledger. `outcome` is null while the mail is under way."""
 
@@ -41,6 +52,9 @@ class Mail(ApiModel):
     sha256: str | None = None
     kind: str | None = None
     duplicate_of: str | None = None
+    move_to: str | None = Field(default=None, description="Folder the mail is about to be moved to")
+    move_error: str | None = Field(default=None, description="Why it could not be moved, in plain words")
+    places: list[Place] = Field(default=[], description="GET /mails/{id} alone: every place it was seen at")
     outcome: MailOutcomeView | None = None
 
 
@@ -77,3 +91,43 @@ class Decision(ApiModel):
     trace: list[RuleTrace]
     candidates: list[dict[str, Any]]
     outcome: MailOutcomeView | None = None
+
+
+class LedgerCheckIn(ApiModel):
+    """POST /ledger: compare mailboxes, ledger and outcomes; a job, whose result is a LedgerReport."""
+
+    scanner_id: str | None = Field(default=None, description="One mailbox; all where it is left out")
+    repair: bool = Field(default=False, description="Queue again what is missing")
+
+
+class LedgerFinding(ApiModel):
+    """One thing that should not be."""
+
+    what: Literal["gap", "overdue", "double", "unreadable"] = Field(
+        description="gap: a mail in the mailbox without a line. overdue: published without outcome for too long. "
+        "double: one mail published under two ids. unreadable: a folder or mailbox that could not be compared"
+    )
+    scanner_id: str
+    folder: str = ""
+    uid: int | None = None
+    mail_id: str | None = None
+    detail: str = Field(description="In plain words, with what to do")
+    repaired: bool = Field(default=False, description="It was queued again")
+
+
+class LedgerFolder(ApiModel):
+    """A folder compared."""
+
+    scanner_id: str
+    folder: str
+    in_mailbox: int = Field(description="UIDs on the server within the scanner's start")
+    in_ledger: int = Field(description="Lines of this folder in its present life (UIDVALIDITY)")
+    gone: int = Field(description="Lines whose UID the server has no more: moved or deleted since")
+
+
+class LedgerReport(ApiModel):
+    """What a check of the ledger found."""
+
+    folders: list[LedgerFolder]
+    findings: list[LedgerFinding] = Field(description="At most 1,000")
+    finding_count: int = Field(description="All of them, also those not listed")

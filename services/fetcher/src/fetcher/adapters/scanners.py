@@ -10,13 +10,14 @@ from sqlalchemy import Row, and_, case, delete, func, insert, select, text, upda
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fetcher.adapters.tables import FOLDERS, JOBS, SCANNERS
+from fetcher.adapters.tables import FOLDERS, JOBS, LEDGER, SCANNERS, SCANS
 from fetcher.domain.cursor import FolderState
 from shared.messaging.errors import NeverRetryError
 
 WAKE_CHANNEL = "fetcher_wake"
 """LISTEN/NOTIFY: a scanner's id, when it should be looked at now."""
 
+MOST_DUE = 1_000
 ScannerRow = Row[Any]
 
 
@@ -39,6 +40,23 @@ async def get(conn: AsyncConnection, scanner_id: str, *, lock: bool = False) -> 
     """One scanner by its id."""
     found = select(SCANNERS).where(SCANNERS.c.id == scanner_id)
     return (await conn.execute(found.with_for_update() if lock else found)).first()
+
+
+async def opening(conn: AsyncConnection, scanner_id: str) -> ScannerRow | None:
+    """The scanner with what a scan must know before it begins: has_jobs, has_begun, has_flags, has_moves. One statement."""
+    return (await conn.execute(_OPENING, {"id": scanner_id})).first()
+
+
+_OPENING = text(
+    """
+    select s.*,
+        exists (select from jobs j where j.scanner_id = s.id and j.state in ('queued', 'running') and j.kind = 'scan') as has_jobs,
+        exists (select from ledger l where l.scanner_id = s.id and l.state = 'seen') as has_begun,
+        exists (select from ledger l where l.scanner_id = s.id and l.flag_wanted and l.state <> 'seen') as has_flags,
+        exists (select from ledger l where l.scanner_id = s.id and l.move_to is not null and l.move_after <= now()) as has_moves
+    from scanners s where s.id = :id
+    """
+)
 
 
 async def page(conn: AsyncConnection, after: tuple[str, str] | None, limit: int) -> Sequence[ScannerRow]:
@@ -64,7 +82,7 @@ async def change(conn: AsyncConnection, scanner: ScannerRow, values: Mapping[str
 def _free() -> dict[str, Any]:
     """Due now, but not before its first scan may be; and whoever holds it holds it no more."""
     due = case((SCANNERS.c.last_scan_at.is_(None), SCANNERS.c.next_scan_at), else_=func.now())
-    return {"next_scan_at": due, "lease_token": SCANNERS.c.lease_token + 1, "lease_until": None, "lease_holder": None}
+    return {"next_scan_at": due, "lease_token": SCANNERS.c.lease_token + 1, "lease_holder": None, "watching": None}
 
 
 async def _carry_folders(conn: AsyncConnection, scanner: ScannerRow, generation: int) -> None:
@@ -94,7 +112,12 @@ async def selected_folders(conn: AsyncConnection, scanner: ScannerRow) -> dict[s
     """Folders to read, by name."""
     place = and_(FOLDERS.c.scanner_id == scanner.id, FOLDERS.c.generation == scanner.generation, FOLDERS.c.selected)
     rows = await conn.execute(select(FOLDERS).where(place).order_by(FOLDERS.c.name))
-    return {row.name: FolderState(row.uid_validity, row.cursor, row.start_uid, row.start_at, row.checked_uid, row.added_at) for row in rows}
+    return {
+        row.name: FolderState(
+            row.uid_validity, row.cursor, row.start_uid, row.start_at, row.checked_uid, row.added_at, row.problem, row.renamed_to
+        )
+        for row in rows
+    }
 
 
 async def select_folders(conn: AsyncConnection, scanner: ScannerRow, names: Iterable[str]) -> None:
@@ -112,6 +135,48 @@ async def put_state(conn: AsyncConnection, scanner: ScannerRow, folder: str, sta
     place = and_(FOLDERS.c.scanner_id == scanner.id, FOLDERS.c.generation == scanner.generation, FOLDERS.c.name == folder)
     values = {"cursor": state.cursor, "start_uid": state.start_uid, "start_at": state.start_at, "checked_uid": state.checked_uid}
     await conn.execute(update(FOLDERS).where(place).values(uid_validity=state.uid_validity, **values))
+
+
+async def put_problem(conn: AsyncConnection, scanner: ScannerRow, folder: str, problem: str | None, renamed_to: str | None) -> None:
+    """Why the folder cannot be read; None: it can."""
+    place = and_(FOLDERS.c.scanner_id == scanner.id, FOLDERS.c.generation == scanner.generation, FOLDERS.c.name == folder)
+    await conn.execute(update(FOLDERS).where(place).values(problem=problem, renamed_to=renamed_to))
+
+
+async def problems(conn: AsyncConnection, scanner_ids: Sequence[str]) -> Sequence[Any]:
+    """Selected folders that cannot be read: rows (scanner_id, name, problem, renamed_to)."""
+    columns = (FOLDERS.c.scanner_id, FOLDERS.c.name, FOLDERS.c.problem, FOLDERS.c.renamed_to)
+    present = and_(SCANNERS.c.id == FOLDERS.c.scanner_id, SCANNERS.c.generation == FOLDERS.c.generation)
+    found = select(*columns).join(SCANNERS, present).where(FOLDERS.c.scanner_id.in_(scanner_ids), FOLDERS.c.selected)
+    return list(await conn.execute(found.where(FOLDERS.c.problem.is_not(None)).order_by(FOLDERS.c.name)))
+
+
+# --- past scans -----------------------------------------------------------------------------------------------------------------
+
+
+async def add_scan(conn: AsyncConnection, scanner_id: str, seconds: float, found: int, read: int, error: str | None) -> None:
+    """A scan that is worth remembering."""
+    began = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    values = {"scanner_id": scanner_id, "started_at": began, "seconds": seconds, "found": found, "read": read, "error": error}
+    await conn.execute(insert(SCANS).values(values))
+
+
+async def scans(conn: AsyncConnection, scanner_id: str, limit: int) -> Sequence[Row[Any]]:
+    """The latest, newest first."""
+    found = select(SCANS).where(SCANS.c.scanner_id == scanner_id)
+    return (await conn.execute(found.order_by(SCANS.c.started_at.desc()).limit(limit))).all()
+
+
+async def read_last_hour(conn: AsyncConnection, scanner_ids: Sequence[str]) -> dict[str, int]:
+    """Mails read in the last hour, by scanner."""
+    recent = and_(SCANS.c.scanner_id.in_(scanner_ids), SCANS.c.started_at > func.now() - timedelta(hours=1))
+    found = select(SCANS.c.scanner_id, func.sum(SCANS.c.read).label("read")).where(recent).group_by(SCANS.c.scanner_id)
+    return {row.scanner_id: int(row.read) for row in await conn.execute(found)}
+
+
+async def forget_scans(conn: AsyncConnection) -> None:
+    """Those older than a week."""
+    await conn.execute(delete(SCANS).where(SCANS.c.started_at < func.now() - timedelta(days=7)))
 
 
 # --- scan jobs ------------------------------------------------------------------------------------------------------------------
@@ -132,14 +197,28 @@ async def job(conn: AsyncConnection, job_id: str) -> Row[Any] | None:
 
 async def begin_jobs(conn: AsyncConnection, scanner_id: str) -> list[str]:
     """Open jobs of the scanner, running now; also those a fetcher began and did not end."""
-    opened = and_(JOBS.c.scanner_id == scanner_id, JOBS.c.state.in_(["queued", "running"]))
+    opened = and_(JOBS.c.scanner_id == scanner_id, JOBS.c.kind == "scan", JOBS.c.state.in_(["queued", "running"]))
     statement = update(JOBS).where(opened).values(state="running", done=0, total=None).returning(JOBS.c.id)
     return [row.id for row in await conn.execute(statement)]
 
 
-async def note_progress(conn: AsyncConnection, ids: Sequence[str], done: int, total: int) -> None:
-    """How far the scan is."""
-    await conn.execute(update(JOBS).where(JOBS.c.id.in_(ids)).values(done=done, total=total))
+async def note_progress(conn: AsyncConnection, scanner_id: str, ids: Sequence[str], done: int, total: int) -> None:
+    """How far the scan is, on its mailbox and on the jobs that wait for it."""
+    await conn.execute(update(SCANNERS).where(SCANNERS.c.id == scanner_id).values(backlog=max(0, total - done)))
+    if ids:
+        await conn.execute(update(JOBS).where(JOBS.c.id.in_(ids)).values(done=done, total=total))
+
+
+async def wanted_now(conn: AsyncConnection) -> set[str]:
+    """Mailboxes that somebody wants scanned now."""
+    queued = select(JOBS.c.scanner_id).where(JOBS.c.state == "queued", JOBS.c.kind == "scan").distinct()
+    return {row.scanner_id for row in await conn.execute(queued)}
+
+
+async def moves_due(conn: AsyncConnection) -> set[str]:
+    """Mailboxes with mails that want to be moved."""
+    found = select(LEDGER.c.scanner_id).where(LEDGER.c.move_to.is_not(None), LEDGER.c.move_after <= func.now()).distinct()
+    return {row.scanner_id for row in await conn.execute(found.limit(MOST_DUE))}
 
 
 async def end_jobs(conn: AsyncConnection, ids: Sequence[str], state: str, result: Mapping[str, Any]) -> None:

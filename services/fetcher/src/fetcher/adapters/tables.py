@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -55,9 +56,13 @@ SCANNERS = Table(
     Column("enabled", Boolean, nullable=False),
     Column("find", String(10), nullable=False),
     Column("after_scanning", String(10), nullable=False),
+    Column("oauth", JSONB, nullable=True, comment="OAuthFields; its secrets are in the table oauth"),
+    Column("move_matched_to", String(500), nullable=True),
+    Column("move_unmatched_to", String(500), nullable=True),
     Column("spam_folder", String(500), nullable=True),
     Column("start_from", String(20), nullable=False),
     Column("interval_seconds", Integer, nullable=False),
+    Column("push", Boolean, nullable=False, server_default=text("true")),
     Column("sender_id", String(100), nullable=True),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("generation", Integer, nullable=False, server_default="1"),
@@ -68,10 +73,55 @@ SCANNERS = Table(
     Column("last_error", Text, nullable=True),
     Column("failures", Integer, nullable=False, server_default="0"),
     _now("next_scan_at"),
-    Column("lease_holder", String(100), nullable=True),
+    Column("backlog", Integer, nullable=False, server_default="0"),
+    Column("watching", String(10), nullable=True, comment="push or poll, while somebody holds the mailbox"),
+    Column("lease_holder", String(100), nullable=True, comment="a row of fetchers, whose time is the lease's; null: free"),
     Column("lease_token", BigInteger, nullable=False, server_default="0", comment="rises with each holder and each change of settings"),
-    _moment("lease_until"),
-    Index("ix_scanners_due", "next_scan_at", postgresql_where=text("enabled")),
+    Index("ix_scanners_free", "next_scan_at", postgresql_where=text("enabled and lease_holder is null")),
+    Index("ix_scanners_holder", "lease_holder", postgresql_where=text("lease_holder is not null")),
+)
+
+FETCHERS = Table(
+    "fetchers",
+    METADATA,
+    Column("id", String(100), primary_key=True, comment="one life of one process: never used again"),
+    Column("until", DateTime(timezone=True), nullable=False, comment="end of all its leases, renewed as one row"),
+    _now("started_at"),
+)
+
+OAUTH = Table(
+    "oauth",
+    METADATA,
+    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), primary_key=True),
+    Column("client_secret", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:client_secret"),
+    Column("refresh_token", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:refresh_token"),
+    Column("access_token", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:access_token"),
+    _moment("expires_at"),
+    _moment("renewed_at"),
+    Column("error", Text, nullable=True),
+)
+
+SIGN_INS = Table(
+    "sign_ins",
+    METADATA,
+    Column("state", String(100), primary_key=True, comment="what the provider sends back; used once"),
+    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), nullable=False),
+    Column("verifier", Text, nullable=False, comment="PKCE (RFC 7636), sealed for place sign_in:<state>"),
+    Column("redirect_uri", Text, nullable=False),
+    _now("created_at"),
+)
+
+SCANS = Table(
+    "scans",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), nullable=False),
+    _now("started_at"),
+    Column("seconds", Float, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("read", Integer, nullable=False),
+    Column("error", Text, nullable=True),
+    Index("ix_scans_scanner", "scanner_id", "started_at"),
 )
 
 FOLDERS = Table(
@@ -86,6 +136,8 @@ FOLDERS = Table(
     Column("start_uid", BigInteger, nullable=False, server_default="0"),
     _moment("start_at"),
     Column("checked_uid", BigInteger, nullable=False, server_default="0"),
+    Column("problem", Text, nullable=True, comment="why it cannot be read, in plain words"),
+    Column("renamed_to", String(500), nullable=True),
     _now("added_at"),
 )
 
@@ -116,6 +168,13 @@ LEDGER = Table(
     Column("duplicate_of", String(36), nullable=True),
     Column("fetch_failures", SmallInteger, nullable=False, server_default="0"),
     Column("flag_wanted", Boolean, nullable=False, server_default=text("false")),
+    Column("at_folder", String(500), nullable=True, comment="where our own move left it; null: at its first place"),
+    Column("at_uid_validity", BigInteger, nullable=True),
+    Column("at_uid", BigInteger, nullable=True, comment="null where the server did not say: found again by Message-ID and bytes"),
+    Column("move_to", String(500), nullable=True, comment="folder it is wanted in"),
+    _moment("move_after"),
+    Column("move_tries", SmallInteger, nullable=False, server_default="0"),
+    Column("move_error", Text, nullable=True),
     Column("resend", Integer, nullable=False, server_default="0"),
     Column("sweeps", SmallInteger, nullable=False, server_default="0"),
     _moment("published_at"),
@@ -135,6 +194,8 @@ LEDGER = Table(
     Index("ix_ledger_sha256", "scanner_id", "sha256", postgresql_where=text("duplicate_of is null")),
     Index("ix_ledger_seen", "scanner_id", postgresql_where=text("state = 'seen'")),
     Index("ix_ledger_unflagged", "scanner_id", postgresql_where=text("flag_wanted")),
+    Index("ix_ledger_move", "move_after", postgresql_where=text("move_to is not null")),
+    Index("ix_ledger_duplicate", "duplicate_of", postgresql_where=text("duplicate_of is not null")),
     Index("ix_ledger_under_way", "published_at", postgresql_where=text("state = 'published'")),
 )
 
@@ -142,7 +203,9 @@ JOBS = Table(
     "jobs",
     METADATA,
     Column("id", String(60), primary_key=True),
-    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), nullable=False),
+    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), nullable=True, comment="null: of all scanners"),
+    Column("kind", String(10), nullable=False, server_default="scan", comment="scan or check"),
+    Column("options", JSONB, nullable=True),
     Column("state", String(10), nullable=False, server_default="queued"),
     Column("done", Integer, nullable=False, server_default="0"),
     Column("total", Integer, nullable=True),

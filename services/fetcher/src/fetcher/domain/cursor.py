@@ -29,6 +29,9 @@ class FolderState:
     checked_uid: int = 0
     added_at: datetime | None = None
     """When the folder was ticked: `now` and `N days back` mean this moment, however late the first scan that succeeds."""
+    problem: str | None = None
+    """Why it could not be read at the last scan."""
+    renamed_to: str | None = None
 
     def low(self) -> int:
         """The scan asks for UIDs above this."""

@@ -1,0 +1,76 @@
+"""`/scanners/{id}/folders`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Row
+
+from fetcher.accounts import Accounts
+from fetcher.adapters import scanners
+from fetcher.adapters.imap import Connection
+from fetcher.adapters.imap_errors import IMAP_ERRORS, explain
+from fetcher.api_scanners import announce, found_scanner
+from fetcher.mailbox import Mailbox
+from fetcher.views import invalid
+from shared.api import Folder, FolderList, FolderSelection
+from shared.http import IfMatch, ProblemError, check_if_match, with_etag
+from shared.messaging.outbox import Outbox
+from shared.secrets import SecretUnreadableError
+
+
+class FolderApi:
+    """Lists a mailbox's folders from its server; chooses those that are read."""
+
+    def __init__(self, outbox: Outbox, accounts: Accounts, pool: ThreadPoolExecutor) -> None:
+        self._outbox = outbox
+        self._accounts = accounts
+        self._pool = pool
+
+    def router(self) -> APIRouter:
+        """All paths, as the public API has them."""
+        router = APIRouter()
+        router.get("/scanners/{scanner_id}/folders")(self.folders)
+        router.put("/scanners/{scanner_id}/folders")(self.select_folders)
+        return router
+
+    async def folders(self, scanner_id: str) -> FolderList:
+        """As the server lists them now; a selected folder the server does not list is shown as not selectable."""
+        async with self._outbox.engine.connect() as conn:
+            row = await found_scanner(conn, scanner_id)
+            selected = await scanners.selected_folders(conn, row)
+        listed = await self._list_folders(row)
+        names = {one.name for one in listed}
+        missing = [Folder(name=name, selectable=False, selected=True) for name in selected if name not in names]
+        return FolderList(items=[*(one.model_copy(update={"selected": one.name in selected}) for one in listed), *missing])
+
+    async def _list_folders(self, row: Row[Any]) -> list[Folder]:
+        mailbox: Mailbox | None = None
+        try:
+            mailbox = Mailbox(await self._accounts.of(row), self._pool)
+            await mailbox.ensure_open()
+            found = await mailbox.call(Connection.folders)
+        except SecretUnreadableError as error:
+            raise ProblemError(502, "The folders cannot be listed", str(error)) from error
+        except IMAP_ERRORS as error:
+            raise ProblemError(502, "The folders cannot be listed", explain(error, row.server, row.port)) from error
+        finally:
+            if mailbox is not None:
+                await mailbox.close()
+        return [Folder(name=one.name, delimiter=one.delimiter, special_use=one.special_use, selectable=one.selectable) for one in found]
+
+    async def select_folders(self, scanner_id: str, body: FolderSelection, response: Response, if_match: IfMatch = None) -> FolderList:
+        """Exactly these are read. They are not asked of the server: one that is missing shows in the scanner's state."""
+        names = [name.replace("\x00", "") for name in body.selected]
+        if any(ord(char) < 32 for name in names for char in name):
+            raise invalid([("selected", "a folder's name must not hold control characters")])
+        async with self._outbox.transaction() as unit:
+            row = await found_scanner(unit.conn, scanner_id, lock=True)
+            check_if_match(if_match, row.version)
+            await scanners.select_folders(unit.conn, row, names)
+            row = await scanners.change(unit.conn, row, {}, new_mailbox=False)
+            announce(unit, row)
+        with_etag(response, row.version)
+        return FolderList(items=[Folder(name=name, selected=True) for name in dict.fromkeys(names)])
