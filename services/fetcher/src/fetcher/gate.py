@@ -73,6 +73,7 @@ class Slots:
 
     def __init__(self, most: int) -> None:
         self._free = asyncio.Semaphore(most)
+        self._taking: set[asyncio.Future[bool]] = set()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -82,12 +83,16 @@ class Slots:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
-        """While waiting, within `slot`."""
+        """While waiting, within `slot`. Who is cancelled meanwhile does not wait for the slot to come back: it is taken back for it."""
         self._free.release()
         try:
             yield
-        finally:
-            await asyncio.shield(self._free.acquire())
+            await self._free.acquire()
+        except BaseException:
+            taking = asyncio.ensure_future(self._free.acquire())
+            self._taking.add(taking)
+            taking.add_done_callback(self._taking.discard)
+            raise
 
 
 @dataclass

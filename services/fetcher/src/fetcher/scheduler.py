@@ -102,7 +102,6 @@ class Scheduler:
             await leases.renew(conn, self._member)
             if forget:
                 await scanners.forget_scans(conn)
-        await self._give_up_surplus()
 
     async def _give_up_surplus(self) -> None:
         """What is above our share goes to fetchers that have less; a mailbox that is being read stays until it is done."""
@@ -112,7 +111,6 @@ class Scheduler:
             chosen = resting[:surplus]
             log.info("mailboxes are let go for other fetchers", held=len(self._sessions), share=self._share, mailboxes=len(chosen))
             await self._stop(chosen)
-            self._wake.set()
 
     async def _join(self) -> Membership:
         if self._member is None or self._member.lost:
@@ -149,8 +147,9 @@ class Scheduler:
         for scanner_id, session in self._sessions.items():
             if scanner_id in wanted or (scanner_id in moves and session.resting and not session.failing):
                 session.wake.set()
+        await self._give_up_surplus()
         MAILBOXES_HELD.set(len(self._sessions))
-        if len(taken) == TAKEN_AT_ONCE:
+        if self._ended or len(taken) == TAKEN_AT_ONCE:
             self._wake.set()
 
     async def _start(self, session: Session) -> None:
@@ -223,6 +222,7 @@ class Scheduler:
             session.entered = None
 
     def _heard(self, scanner_id: str) -> None:
+        """A scanner's id: it changed or shall be scanned now. Empty: mails want to be moved, which no back-off is cut short for."""
         if scanner_id in self._sessions:
             self._sessions[scanner_id].wake.set()
         self._wake.set()
