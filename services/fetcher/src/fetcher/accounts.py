@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fetcher.adapters.imap import Account
+from fetcher.adapters.imap_account import Account
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.parameters import read_parameters
 from fetcher.settings import Settings

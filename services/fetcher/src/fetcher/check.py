@@ -7,7 +7,8 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from fetcher.adapters.imap import Account, Connection
+from fetcher.adapters.imap import Connection
+from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import FolderMissingError, explain
 from shared.api import SslMethod, SslType, TestResult
 

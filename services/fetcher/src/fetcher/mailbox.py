@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from fetcher.adapters.imap import Account, Connection, Opened
+from fetcher.adapters.imap import Connection, Opened
+from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import MailboxError
 from fetcher.gate import Slots
 from shared.observability import get_logger

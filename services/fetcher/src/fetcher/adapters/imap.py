@@ -6,37 +6,23 @@ IMAP4rev1 (RFC 3501) on servers of every age. Mails are always read with BODY.PE
 from __future__ import annotations
 
 import imaplib
-import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from imapclient import IMAPClient, SocketTimeout
+from imapclient import IMAPClient
 
-from fetcher.adapters.imap_errors import FolderMissingError, LoginRefusedError, MailboxError, no_starttls
+from fetcher.adapters.imap_account import Account
+from fetcher.adapters.imap_errors import FolderMissingError, first_line
+from fetcher.adapters.imap_login import sign_in
+from fetcher.adapters.imap_tls import open_client, start_tls
 from fetcher.domain.mails import Listed
-from fetcher.domain.parameters import Parameters
-from shared.api import SslMethod, SslType
+from shared.api import SslType
 
 SEARCH_STEP = 50_000
 """imaplib refuses lines over 1 MB, so the UIDs of a large folder are asked for in steps."""
 MAX_HEADER_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where and as whom to sign in. The password is in no representation of it."""
-
-    server: str
-    port: int
-    username: str
-    password: str = field(repr=False)
-    ssl_type: SslType = SslType.SSL
-    ssl_method: SslMethod = SslMethod.VALIDATE
-    parameters: Parameters = field(default_factory=Parameters)
-    connect_timeout: float = 15.0
-    read_timeout: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,15 +47,6 @@ class Listing:
 SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash", "\\Important")
 
 
-def tls_context(account: Account) -> ssl.SSLContext:
-    """Validates unless switched off; raises OSError or ssl.SSLError where CA_FILE cannot be read."""
-    context = ssl.create_default_context(cafile=account.parameters.ca_file)
-    if account.ssl_method is SslMethod.NO_VALIDATE:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 class Connection:
     """Raises MailboxError or one of imaplib's, ssl's and the socket's errors; `imap_errors.explain` puts them in plain words."""
 
@@ -86,61 +63,17 @@ class Connection:
 
     def connect(self) -> None:
         """Connect, with TLS as the scanner asks for; no password is sent."""
-        account = self._account
-        over_tls = account.ssl_type is SslType.SSL
-        context = tls_context(account) if account.ssl_type is not SslType.NONE else None
-        timeout = SocketTimeout(account.connect_timeout, account.read_timeout)
-        self._client = client = IMAPClient(account.server, account.port, ssl=over_tls, ssl_context=context, timeout=timeout)
-        # imapclient formats every line for a debug log; without it reading is five times faster, and no mail reaches a log.
-        client._imap.debug = 0  # noqa: SLF001 -- there is no public way; pinned by a test
-        client.normalise_times = False
-        if account.ssl_type is SslType.STARTTLS:
-            self._start_tls(client, context)
-
-    def _start_tls(self, client: IMAPClient, context: ssl.SSLContext | None) -> None:
-        if not client.has_capability("STARTTLS"):
-            raise no_starttls(self._account.server)
-        client.starttls(context)
+        self._client = client = open_client(self._account)
+        if self._account.ssl_type is SslType.STARTTLS:
+            start_tls(client, self._account)
 
     def tls(self) -> str:
         """Version of TLS in use, empty without."""
         return str(getattr(self.client.socket(), "version", lambda: "")() or "")
 
     def login(self) -> str:
-        """Sign in with what the server offers and the parameters allow; returns the way's name. Raises LoginRefusedError."""
-        way, sign_in = self._way(self.client)
-        try:
-            sign_in()
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error as error:
-            if isinstance(error.__context__, imaplib.IMAP4.abort):
-                raise error.__context__ from None
-            raise LoginRefusedError(_first_line(error)) from None
-        return way
-
-    def _way(self, client: IMAPClient) -> tuple[str, Callable[[], object]]:
-        account, allowed = self._account, self._allowed(client)
-        shared = account.parameters.shared_mailbox
-        if "PLAIN" in allowed:
-            return "PLAIN", lambda: client.plain_login(account.username, account.password, shared)
-        if shared:
-            raise MailboxError("SHARED_MAILBOX needs a server that offers AUTH=PLAIN, and this one does not: leave the parameter out")
-        if "LOGIN" in allowed:
-            if not (account.username + account.password).isascii():
-                raise MailboxError("The user name or password has letters beyond ASCII, which needs AUTH=PLAIN; this server offers none")
-            imap = client._imap  # noqa: SLF001 -- imaplib quotes the password, but not the user name
-            return "LOGIN", lambda: client.login(imap._quote(account.username), account.password)  # noqa: SLF001 -- as above
-        if "CRAM-MD5" in allowed:
-            return "CRAM-MD5", lambda: _checked(client._imap.login_cram_md5(account.username, account.password))  # noqa: SLF001 -- imapclient has no CRAM-MD5
-        raise MailboxError("The server offers no way to sign in that the scanner allows: check SSL type and DISABLE_AUTHENTICATOR")
-
-    def _allowed(self, client: IMAPClient) -> set[str]:
-        capabilities = {bytes(one).upper() for one in client.capabilities()}
-        offered = {name for name in ("PLAIN", "CRAM-MD5") if f"AUTH={name}".encode() in capabilities}
-        if b"LOGINDISABLED" not in capabilities:
-            offered.add("LOGIN")
-        return offered - self._account.parameters.disabled
+        """Sign in with what the server offers and the parameters allow; returns the way's name. Raises MailboxError."""
+        return sign_in(self.client, self._account)
 
     def select(self, folder: str, *, writable: bool) -> Opened:
         """SELECT, or EXAMINE where nothing will be changed. Raises FolderMissingError."""
@@ -149,7 +82,7 @@ class Connection:
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
-            raise FolderMissingError(folder, _first_line(error)) from None
+            raise FolderMissingError(folder, first_line(error)) from None
         exists = int(answer.get(b"EXISTS", 0))
         uid_next = answer.get(b"UIDNEXT")
         if uid_next is None:  # optional before IMAP4rev2
@@ -223,11 +156,6 @@ class Connection:
                 return
 
 
-def _checked(answer: tuple[str, Any]) -> None:
-    if answer[0] != "OK":
-        raise imaplib.IMAP4.error(str(answer[1]))
-
-
 def _section(answer: Mapping[int, Mapping[bytes, Any]], name: bytes) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for uid, data in answer.items():
@@ -250,10 +178,3 @@ def _utc(moment: object) -> datetime:
     if not isinstance(moment, datetime):
         return datetime.fromtimestamp(0, UTC)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error)
-    if text.startswith(("b'", 'b"')):
-        text = text[2:-1]
-    return text.splitlines()[0][:200] if text else ""

@@ -78,5 +78,13 @@ def explain(error: BaseException, server: str, port: int) -> str:  # noqa: PLR09
             return f"The scan failed ({type(error).__name__}: {_short(error)}); see the fetcher's log."
 
 
+def first_line(error: Exception) -> str:
+    """What the server said, bounded."""
+    text = str(error)
+    if text.startswith(("b'", 'b"')):
+        text = text[2:-1]
+    return text.splitlines()[0][:200] if text else ""
+
+
 def _short(error: BaseException) -> str:
     return str(error).replace("\x00", "")[:200] or type(error).__name__

@@ -1,0 +1,23 @@
+"""Where and as whom to sign in to a mailbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fetcher.domain.parameters import Parameters
+from shared.api import SslMethod, SslType
+
+
+@dataclass(frozen=True)
+class Account:
+    """The password is in no representation of it."""
+
+    server: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    ssl_type: SslType = SslType.SSL
+    ssl_method: SslMethod = SslMethod.VALIDATE
+    parameters: Parameters = field(default_factory=Parameters)
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
