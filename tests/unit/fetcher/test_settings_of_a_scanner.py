@@ -8,14 +8,15 @@ import pytest
 
 from fetcher.adapters.imap_errors import LoginRefusedError, explain
 from fetcher.domain.backoff import pause
-from fetcher.domain.parameters import KNOWN, ParameterError, read_parameters
+from fetcher.domain.parameters import ParameterError, read_parameters
+from shared.api import SCANNER_PARAMETERS
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ParameterError) as error:
         read_parameters({"TIMEOUT": "5"})
     assert error.value.name == "TIMEOUT"
-    assert all(name in str(error.value) for name in KNOWN)
+    assert all(name in str(error.value) for name in SCANNER_PARAMETERS)
 
 
 def test_known_parameters_become_values() -> None:

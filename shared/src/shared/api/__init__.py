@@ -30,15 +30,19 @@ from shared.api.mails import (
 from shared.api.rules import Condition, ConditionField, Operator, Rule, RuleIn, RuleList, RuleOrder, RulePatch, RuleSetVersion
 from shared.api.running import AuditEntry, DeadLetter, DropRequest, ServiceStatus, Status, Token, TokenIn, User, UserIn
 from shared.api.scanners import (
+    SCANNER_PARAMETERS,
     Folder,
     FolderList,
     FolderProblem,
     FolderSelection,
+    OAuthCallbackIn,
     OAuthFields,
     OAuthGrant,
     OAuthIn,
     OAuthProvider,
+    OAuthSignedIn,
     OAuthSignIn,
+    OAuthSignInIn,
     OAuthState,
     Scanner,
     ScannerFields,
@@ -71,6 +75,7 @@ from shared.api.tickets import (
 
 __all__ = [
     "NOT_OFFERED",
+    "SCANNER_PARAMETERS",
     "ApiModel",
     "AttachmentView",
     "AuditEntry",
@@ -101,11 +106,14 @@ __all__ = [
     "Message",
     "Name",
     "NoPlusAddressing",
+    "OAuthCallbackIn",
     "OAuthFields",
     "OAuthGrant",
     "OAuthIn",
     "OAuthProvider",
     "OAuthSignIn",
+    "OAuthSignInIn",
+    "OAuthSignedIn",
     "OAuthState",
     "Operator",
     "Outgoing",

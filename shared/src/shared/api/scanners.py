@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -79,6 +80,26 @@ class OAuthSignIn(ApiModel):
     url: str
 
 
+class OAuthSignInIn(ApiModel):
+    """POST /scanners/{id}/oauth, as the console asks the fetcher."""
+
+    redirect_uri: str = Field(min_length=1, max_length=2000, description="The console's own `/oauth/callback`")
+
+
+class OAuthCallbackIn(ApiModel):
+    """POST /oauth/callback of the fetcher: what the provider sent the browser back with (RFC 6749, 4.1.2)."""
+
+    state: str = Field(min_length=1, max_length=500)
+    code: str | None = Field(default=None, max_length=10_000)
+    error: str | None = Field(default=None, max_length=1000, description="Why the provider or the person refused")
+
+
+class OAuthSignedIn(ApiModel):
+    """Whose tokens are kept now. A refusal is a problem document; where the mailbox is known, it carries `scanner_id` too."""
+
+    scanner_id: str
+
+
 PROTOCOLS = ("imap4", "imap2")
 
 
@@ -92,6 +113,16 @@ def _protocol(value: object) -> object:
 
 Protocol = Annotated[Literal["imap4", "imap2"], BeforeValidator(_protocol)]
 FolderName = Annotated[str, Field(min_length=1, max_length=500)]
+
+SCANNER_PARAMETERS: Mapping[str, str] = {
+    "DISABLE_AUTHENTICATOR": "ways to sign in that are not used, joined by `|`: PLAIN, LOGIN, CRAM-MD5",
+    "CONNECT_TIMEOUT": "seconds to wait for a connection, 1 to 300",
+    "READ_TIMEOUT": "seconds to wait for each answer, 1 to 600",
+    "BATCH_SIZE": "most mails fetched together, 1 to 500",
+    "CA_FILE": "file on the fetcher's machine with the certificate authorities (PEM) that are trusted instead of the system's",
+    "SHARED_MAILBOX": "name of the shared mailbox to open with this user's password (SASL PLAIN authorization identity, RFC 4616)",
+}
+"""The closed list of a mailbox's parameters, and what each one means; any other name is refused."""
 
 
 class ScannerFields(ApiModel):

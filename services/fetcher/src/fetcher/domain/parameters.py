@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-AUTHENTICATORS = ("PLAIN", "LOGIN", "CRAM-MD5")
+from shared.api import SCANNER_PARAMETERS
 
-KNOWN: Mapping[str, str] = {
-    "DISABLE_AUTHENTICATOR": f"ways to sign in that are not used, joined by `|`: {', '.join(AUTHENTICATORS)}",
-    "CONNECT_TIMEOUT": "seconds to wait for a connection, 1 to 300",
-    "READ_TIMEOUT": "seconds to wait for each answer, 1 to 600",
-    "BATCH_SIZE": "most mails fetched together, 1 to 500",
-    "CA_FILE": "file on the fetcher's machine with the certificate authorities (PEM) that are trusted instead of the system's",
-    "SHARED_MAILBOX": "name of the shared mailbox to open with this user's password (SASL PLAIN authorization identity, RFC 4616)",
-}
+AUTHENTICATORS = ("PLAIN", "LOGIN", "CRAM-MD5")
 
 _RANGES = {"CONNECT_TIMEOUT": (1, 300), "READ_TIMEOUT": (1, 600), "BATCH_SIZE": (1, 500)}
 
@@ -42,10 +35,10 @@ class Parameters:
 def read_parameters(values: Mapping[str, str]) -> Parameters:
     """Raises ParameterError that names the parameter and lists the known ones."""
     for name, value in values.items():
-        if name not in KNOWN:
-            raise ParameterError(name, f"{name} is unknown; known are {', '.join(KNOWN)}")
+        if name not in SCANNER_PARAMETERS:
+            raise ParameterError(name, f"{name} is unknown; known are {', '.join(SCANNER_PARAMETERS)}")
         if any(ord(char) < 32 for char in value) or not value.strip() or len(value) > 1000:
-            raise ParameterError(name, f"{name} needs a value of at most 1000 characters: {KNOWN[name]}")
+            raise ParameterError(name, f"{name} needs a value of at most 1000 characters: {SCANNER_PARAMETERS[name]}")
     numbers = {name: _number(name, values[name]) for name in _RANGES if name in values}
     return Parameters(
         disabled=_disabled(values.get("DISABLE_AUTHENTICATOR", "")),
