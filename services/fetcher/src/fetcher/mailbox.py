@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from fetcher.adapters.imap import Connection, Opened
@@ -19,7 +20,7 @@ T = TypeVar("T")
 SLOWEST_BYTES_PER_S = 20_000
 """A server that trickles is given up below this rate: a read time-out alone starts anew with each byte."""
 MARGIN_S = 5.0
-LEND_AFTER_S = 2.0
+LEND_AFTER_S = 0.5
 
 
 class Mailbox:
@@ -30,17 +31,25 @@ class Mailbox:
         account: Account,
         pool: ThreadPoolExecutor,
         make: Callable[[Account], Connection] = Connection,
-        *,
-        slots: Slots | None = None,
     ) -> None:
         self.account = account
-        self._slots = slots
+        self._slots: Slots | None = None
         self._pool = pool
         self._make = make
         self._connection = make(account)
         self._lock = asyncio.Lock()
         self._selected: tuple[str, bool] | None = None
         self.open = False
+
+    @asynccontextmanager
+    async def working(self, slots: Slots) -> AsyncIterator[None]:
+        """Hold a slot; calls within that wait long for the server lend it away."""
+        async with slots.slot():
+            self._slots = slots
+            try:
+                yield
+            finally:
+                self._slots = None
 
     async def call(self, work: Callable[[Connection], T], *, size: int = 0) -> T:
         """Run `work` in a thread. `size`: bytes expected, which lengthens the patience."""
@@ -62,10 +71,11 @@ class Mailbox:
 
     async def _patiently(self, running: asyncio.Future[T]) -> T:
         """Whoever waits long lends its slot away: a mailbox that hangs holds up no other."""
-        if self._slots is not None:
+        slots = self._slots
+        if slots is not None:
             await asyncio.wait({running}, timeout=LEND_AFTER_S)
             if not running.done():
-                async with self._slots.lent():
+                async with slots.lent():
                     await asyncio.wait({running})
         return await asyncio.shield(running)
 

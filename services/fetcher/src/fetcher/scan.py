@@ -101,8 +101,9 @@ class Scanning:
         lease.check()
         scan = Scan(scanner, lease, held, await self._begin_jobs(scanner, lease))
         try:
-            async with self._tools.slots.slot():
-                read = await self._mailbox(scan)
+            mailbox = await self._open(scan)
+            async with mailbox.working(self._tools.slots):
+                read = await self._read(scan, mailbox)
         except (LeaseLostError, DBAPIError, PoolTimeoutError):
             raise
         except UnavailableError as error:
@@ -118,16 +119,22 @@ class Scanning:
             await lease.fence(conn)
             return await scanners.begin_jobs(conn, scanner.id)
 
-    async def _mailbox(self, scan: Scan) -> dict[str, int]:
-        """All of it; returns the UIDVALIDITY of each folder that could be read."""
+    async def _open(self, scan: Scan) -> Mailbox:
+        """Signed in. Without a slot: whoever waits for a greeting does no work yet, and may wait for nothing."""
         scanner, held = scan.scanner, scan.held
         if scanner.has_begun:
-            scan.counts.read = scan.counts.found = await finish_begun(self._tools, scan.lease, scanner.id)
+            async with self._tools.slots.slot():
+                scan.counts.read = scan.counts.found = await finish_begun(self._tools, scan.lease, scanner.id)
         account = await self._accounts.of(scanner)
-        mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool, slots=self._tools.slots)
+        mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool)
         mailbox.account = account
         mailbox.forget_folder()
         await mailbox.ensure_open()
+        return mailbox
+
+    async def _read(self, scan: Scan, mailbox: Mailbox) -> dict[str, int]:
+        """All of it; returns the UIDVALIDITY of each folder that could be read."""
+        scanner = scan.scanner
         if scanner.has_moves:
             await carry_moves(self._tools, mailbox, scan.lease, scanner)
         async with self._tools.engine.connect() as conn:
