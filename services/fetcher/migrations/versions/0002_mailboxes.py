@@ -61,6 +61,8 @@ def _ledger() -> None:
     comment = "null where the server did not say: found again by Message-ID and bytes"
     op.add_column("ledger", sa.Column("at_uid", sa.BigInteger(), nullable=True, comment=comment))
     op.add_column("ledger", sa.Column("move_to", sa.String(length=500), nullable=True, comment="folder it is wanted in"))
+    comment = "folder of a move that was begun, and whose end is not written down"
+    op.add_column("ledger", sa.Column("moving_to", sa.String(length=500), nullable=True, comment=comment))
     op.add_column("ledger", sa.Column("move_after", MOMENT, nullable=True))
     op.add_column("ledger", sa.Column("move_tries", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("ledger", sa.Column("move_error", sa.Text(), nullable=True))
@@ -126,7 +128,7 @@ def downgrade() -> None:
         op.drop_column("folders", name)
     op.drop_index("ix_ledger_duplicate", table_name="ledger")
     op.drop_index("ix_ledger_move", table_name="ledger")
-    for name in ("move_error", "move_tries", "move_after", "move_to", "at_uid", "at_uid_validity", "at_folder"):
+    for name in ("move_error", "move_tries", "move_after", "moving_to", "move_to", "at_uid", "at_uid_validity", "at_folder"):
         op.drop_column("ledger", name)
     op.drop_index("ix_scanners_holder", table_name="scanners")
     op.drop_index("ix_scanners_free", table_name="scanners")

@@ -172,6 +172,7 @@ LEDGER = Table(
     Column("at_uid_validity", BigInteger, nullable=True),
     Column("at_uid", BigInteger, nullable=True, comment="null where the server did not say: found again by Message-ID and bytes"),
     Column("move_to", String(500), nullable=True, comment="folder it is wanted in"),
+    Column("moving_to", String(500), nullable=True, comment="folder of a move that was begun, and whose end is not written down"),
     _moment("move_after"),
     Column("move_tries", SmallInteger, nullable=False, server_default="0"),
     Column("move_error", Text, nullable=True),
