@@ -22,6 +22,11 @@ def upgrade() -> None:
     op.alter_column("jobs", "scanner_id", nullable=True, comment="null: of all scanners", existing_type=sa.String(length=36))
     op.add_column("jobs", sa.Column("kind", sa.String(length=10), server_default="scan", nullable=False, comment="scan or check"))
     op.add_column("jobs", sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    held = "of a check: who runs it, as long as `until`"
+    op.add_column("jobs", sa.Column("holder", sa.String(length=60), nullable=True, comment=held))
+    op.add_column("jobs", sa.Column("until", MOMENT, nullable=True))
+    begun = "times a check was begun"
+    op.add_column("jobs", sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False, comment=begun))
     _new_tables()
 
 
@@ -88,6 +93,7 @@ def _new_tables() -> None:
         ),
         sa.Column("expires_at", MOMENT, nullable=True),
         sa.Column("renewed_at", MOMENT, nullable=True),
+        sa.Column("renew_after", MOMENT, nullable=True, comment="until then somebody renews, or the provider is left alone"),
         sa.Column("error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["scanner_id"], ["scanners.id"], name=op.f("fk_oauth_scanner_id_scanners"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("scanner_id", name=op.f("pk_oauth")),
@@ -121,7 +127,7 @@ def downgrade() -> None:
     for table in ("scans", "sign_ins", "oauth", "fetchers"):
         op.drop_table(table)
     op.execute("delete from jobs where scanner_id is null")
-    for name in ("options", "kind"):
+    for name in ("tries", "until", "holder", "options", "kind"):
         op.drop_column("jobs", name)
     op.alter_column("jobs", "scanner_id", nullable=False, comment=None, existing_type=sa.String(length=36))
     for name in ("renamed_to", "problem"):

@@ -98,6 +98,7 @@ OAUTH = Table(
     Column("access_token", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:access_token"),
     _moment("expires_at"),
     _moment("renewed_at"),
+    Column("renew_after", DateTime(timezone=True), nullable=True, comment="until then somebody renews, or the provider is left alone"),
     Column("error", Text, nullable=True),
 )
 
@@ -211,6 +212,9 @@ JOBS = Table(
     Column("done", Integer, nullable=False, server_default="0"),
     Column("total", Integer, nullable=True),
     Column("result", JSONB, nullable=True),
+    Column("holder", String(60), nullable=True, comment="of a check: who runs it, as long as `until`"),
+    _moment("until"),
+    Column("tries", SmallInteger, nullable=False, server_default="0", comment="times a check was begun"),
     _now("created_at"),
     _moment("finished_at"),
     Index("ix_jobs_open", "scanner_id", postgresql_where=text("state in ('queued', 'running')")),
