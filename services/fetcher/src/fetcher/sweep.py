@@ -56,19 +56,9 @@ class Sweeper:
             if not await conn.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": SWEEP_LOCK}):
                 return 0
             late = await ledger.overdue(conn, self._settings.sweep_after_seconds, AT_ONCE)
-            await self._again(conn, [line for line in late if line.sweeps < self._settings.sweep_times])
+            await publish_again(self._tools, conn, [line for line in late if line.sweeps < self._settings.sweep_times])
             await self._give_up(conn, [line.id for line in late if line.sweeps >= self._settings.sweep_times])
         return len(late)
-
-    async def _again(self, conn: AsyncConnection, late: Sequence[ledger.Line]) -> None:
-        for line in late:
-            item = await from_archive(self._tools.archive, line)
-            if item is None:
-                await ledger.finish(conn, [line.id], OutcomeType.FAILED.value, "the archive holds the mail no more, and it has no outcome")
-                continue
-            await self._tools.publisher.publish([item], again=True)
-            await ledger.sent_again(conn, [line.id], by_sweep=True)
-            log.warning("published again: no outcome came", mail_id=line.id, resend=line.resend + 1)
 
     async def _give_up(self, conn: AsyncConnection, ids: Sequence[str]) -> None:
         if not ids:
@@ -79,6 +69,21 @@ class Sweeper:
         await ledger.finish(conn, ids, OutcomeType.FAILED.value, reason)
         for mail_id in ids:
             log.error("given up: no outcome came", mail_id=mail_id)
+
+
+async def publish_again(tools: Tools, conn: AsyncConnection, late: Sequence[ledger.Line]) -> list[str]:
+    """Locked lines without outcome, under their ids; one the archive holds no more is `failed`. Returns the ids published."""
+    published: list[str] = []
+    for line in late:
+        item = await from_archive(tools.archive, line)
+        if item is None:
+            await ledger.finish(conn, [line.id], OutcomeType.FAILED.value, "the archive holds the mail no more, and it has no outcome")
+            continue
+        await tools.publisher.publish([item], again=True)
+        await ledger.sent_again(conn, [line.id], by_sweep=True)
+        log.warning("published again: no outcome came", mail_id=line.id, resend=line.resend + 1)
+        published.append(line.id)
+    return published
 
 
 async def retry(tools: Tools, conn: AsyncConnection, line: ledger.Line) -> None:

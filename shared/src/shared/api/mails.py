@@ -128,6 +128,7 @@ class LedgerFolder(ApiModel):
 class LedgerReport(ApiModel):
     """What a check of the ledger found."""
 
-    folders: list[LedgerFolder]
+    folders: list[LedgerFolder] = Field(description="At most 10,000")
+    folder_count: int = Field(description="All that were compared, also those not listed")
     findings: list[LedgerFinding] = Field(description="At most 1,000")
     finding_count: int = Field(description="All of them, also those not listed")
