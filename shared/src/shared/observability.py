@@ -29,6 +29,12 @@ MAILS_FETCHED = Counter("mailconverter_mails_fetched_total", "Mails read over IM
 SCANS = Counter("mailconverter_scans_total", "Scans of a mailbox by result", ["result"], registry=REGISTRY)
 MAILBOXES_HELD = Gauge("mailconverter_mailboxes_held", "Mailboxes this fetcher holds", registry=REGISTRY)
 CONNECTIONS = Gauge("mailconverter_imap_connections", "IMAP connections open or being opened", registry=REGISTRY)
+SCAN_LATENESS = Histogram(
+    "mailconverter_scan_lateness_seconds",
+    "Time from when a scan was due to its beginning: the wait for a free connection",
+    buckets=(0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300),
+    registry=REGISTRY,
+)
 MOVES = Counter("mailconverter_moves_total", "Mails moved between folders by result", ["result"], registry=REGISTRY)
 TOKEN_RENEWALS = Counter("mailconverter_token_renewals_total", "OAuth tokens renewed by result", ["result"], registry=REGISTRY)
 TOKEN_EXPIRY = Gauge(

@@ -83,6 +83,7 @@ async def test_a_mailbox_is_held_by_one_and_taken_over_when_its_lease_ends(rig: 
         assert await leases.take(conn, second, 10) == []
     async with rig.engine.begin() as conn:
         await conn.execute(text("update fetchers set until = now() - interval '1 second' where id = :id"), {"id": first.id})
+        await leases.reap(conn)
         [row] = await leases.take(conn, second, 10)
         theirs = leases.Lease(row.id, row.lease_token, second)
         assert theirs.scanner_id == mine.scanner_id == scanner_id

@@ -7,11 +7,20 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from shared.observability import CONNECTIONS
 
 KEPT_PART = 0.75
 """Of the connections as many may wait for news; the rest is for mailboxes that are looked at and left again."""
+DOUBTFUL_PART = (1 - KEPT_PART) / 2
+"""Mailboxes whose last scan failed may have as many: those that hang leave enough to those that are well."""
+
+
+class _Permits:
+    def __init__(self, most: int) -> None:
+        self.all = asyncio.Semaphore(most)
+        self.doubtful = asyncio.Semaphore(max(1, int(most * DOUBTFUL_PART)))
 
 
 class Gate:
@@ -20,24 +29,29 @@ class Gate:
     def __init__(self, most: int, most_per_server: int) -> None:
         self._most = most
         self._most_per_server = min(most, most_per_server)
-        self._all = asyncio.Semaphore(most)
-        self._servers: dict[str, asyncio.Semaphore] = {}
+        self._everywhere = _Permits(most)
+        self._servers: dict[str, _Permits] = {}
         self._kept: Counter[str] = Counter()
 
-    async def enter(self, server: str) -> Pass:
-        """Wait for a connection to be free; give the pass back by `leave`."""
-        one = self._servers.setdefault(server, asyncio.Semaphore(self._most_per_server))
-        await one.acquire()
-        try:
-            await self._all.acquire()
-        except BaseException:
-            one.release()
-            raise
+    async def enter(self, server: str, *, doubtful: bool = False) -> Pass:
+        """Wait for a connection to be free; give the pass back by `leave`. `doubtful`: the last scan failed."""
+        name = server.casefold()
+        here, everywhere = self._servers.setdefault(name, _Permits(self._most_per_server)), self._everywhere
+        one = Pass(name)
+        # Always in this order: whoever waits further down holds only what its own kind, or its own server's, may be short of.
+        if doubtful:
+            await one.take(here.doubtful)
+            await one.take(everywhere.doubtful)
+        scarce = len(one.permits)
+        await one.take(here.all)
+        await one.take(everywhere.all)
+        one.doubtful = one.permits[:scarce]
         CONNECTIONS.inc()
-        return Pass(self, server)
+        return one
 
     def keep(self, one: Pass) -> bool:
-        """Whether the connection may stay open between scans; it is counted from then on."""
+        """After a scan that went well: whether the connection may stay open until the next; it is counted from then on."""
+        one.prove()
         if one.kept:
             return True
         full = self._kept.total() >= self._most * KEPT_PART or self._kept[one.server] >= self._most_per_server * KEPT_PART
@@ -48,24 +62,46 @@ class Gate:
 
     def leave(self, one: Pass) -> None:
         """The connection is closed. Once is enough, twice does no harm."""
-        if one.left:
+        if not one.permits:
             return
-        one.left = True
         if one.kept:
             self._kept[one.server] -= 1
         CONNECTIONS.dec()
-        self._all.release()
-        self._servers[one.server].release()
+        one.give_back()
 
 
 @dataclass
 class Pass:
     """The right to one connection to a server."""
 
-    gate: Gate
     server: str
     kept: bool = False
-    left: bool = False
+    permits: list[asyncio.Semaphore] = field(default_factory=list)
+    doubtful: list[asyncio.Semaphore] = field(default_factory=list)
+    """Those of the permits that only mailboxes whose last scan failed need."""
+
+    async def take(self, permit: asyncio.Semaphore) -> None:
+        """Cancelled meanwhile, it has given back all."""
+        try:
+            await permit.acquire()
+        except BaseException:
+            self.give_back()
+            raise
+        self.permits.append(permit)
+
+    def prove(self) -> None:
+        """The mailbox is well after all."""
+        for permit in self.doubtful:
+            self.permits.remove(permit)
+            permit.release()
+        self.doubtful.clear()
+
+    def give_back(self) -> None:
+        """All of it."""
+        for permit in self.permits:
+            permit.release()
+        self.permits.clear()
+        self.doubtful.clear()
 
 
 class Slots:
@@ -73,7 +109,7 @@ class Slots:
 
     def __init__(self, most: int) -> None:
         self._free = asyncio.Semaphore(most)
-        self._taking: set[asyncio.Future[bool]] = set()
+        self._taking: set[asyncio.Task[Literal[True]]] = set()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -109,12 +109,16 @@ _FAIR_SHARE = text(
 # --- mailboxes ------------------------------------------------------------------------------------------------------------------
 
 
-async def take(conn: AsyncConnection, membership: Membership, limit: int) -> list[Row[Any]]:
-    """Lease free mailboxes, longest due first: rows (id, lease_token, wait), `wait` being seconds until the next scan is due.
-
-    Mailboxes of fetchers whose time has ended are freed on the way. Nothing is taken where our own time has.
-    """
+async def reap(conn: AsyncConnection) -> None:
+    """Free the mailboxes of fetchers whose time has ended. First in a transaction: it locks rows of `fetchers`, then scanners."""
     await conn.execute(_REAP)
+
+
+async def take(conn: AsyncConnection, membership: Membership, limit: int) -> list[Row[Any]]:
+    """Lease free mailboxes, longest due first; nothing where our own time has ended.
+
+    Rows (id, lease_token, server, failures, wait), `wait` being seconds until the next scan is due, below 0 where it is overdue.
+    """
     if limit <= 0:
         return []
     return list((await conn.execute(_TAKE, {"me": membership.id, "limit": limit})).all())
@@ -135,7 +139,7 @@ _TAKE = text(
     )
     update scanners s set lease_holder = :me, lease_token = s.lease_token + 1
     from free where s.id = free.id
-    returning s.id, s.lease_token, greatest(0, extract(epoch from s.next_scan_at - now()))::float8 as wait
+    returning s.id, s.lease_token, s.server, s.failures, extract(epoch from s.next_scan_at - now())::float8 as wait
     """
 )
 
