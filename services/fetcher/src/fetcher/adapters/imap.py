@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from imapclient import IMAPClient
-
 from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import FolderMissingError, first_line
 from fetcher.adapters.imap_login import sign_in
 from fetcher.adapters.imap_tls import open_client, start_tls
+from fetcher.adapters.imap_wire import Client, Wire
 from fetcher.domain.mails import Listed
 from shared.api import SslType
 
@@ -53,17 +52,18 @@ class Connection:
     def __init__(self, account: Account) -> None:
         """Nothing is opened yet."""
         self._account = account
-        self._client: IMAPClient | None = None
+        self._client: Client | None = None
+        self._wire = Wire()
 
     @property
-    def client(self) -> IMAPClient:
+    def client(self) -> Client:
         if self._client is None:
             raise ConnectionError("the connection is not open")
         return self._client
 
     def connect(self) -> None:
         """Connect, with TLS as the scanner asks for; no password is sent."""
-        self._client = client = open_client(self._account)
+        self._client = client = open_client(self._account, self._wire)
         if self._account.ssl_type is SslType.STARTTLS:
             start_tls(client, self._account)
 
@@ -133,13 +133,13 @@ class Connection:
         """Whether the connection lives."""
         self.client.noop()
 
+    def expect(self, size: int) -> None:
+        """So many bytes are wanted by what follows; a server that sends far more is cut off."""
+        self._wire.expected = size
+
     def abandon(self) -> None:
-        """Cut the socket from another thread, so that a call that hangs ends."""
-        if self._client is not None:
-            try:
-                self._client.shutdown()
-            except (OSError, imaplib.IMAP4.error):
-                return
+        """Cut the connection from another thread, open or not, so that a call that hangs ends. Never waits."""
+        self._wire.cut()
 
     def close(self) -> None:
         """Sign out if the server still listens; never raises."""
