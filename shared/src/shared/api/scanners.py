@@ -115,12 +115,14 @@ Protocol = Annotated[Literal["imap4", "imap2"], BeforeValidator(_protocol)]
 FolderName = Annotated[str, Field(min_length=1, max_length=500)]
 
 SCANNER_PARAMETERS: Mapping[str, str] = {
-    "DISABLE_AUTHENTICATOR": "ways to sign in that are not used, joined by `|`: PLAIN, LOGIN, CRAM-MD5",
+    "DISABLE_AUTHENTICATOR": "ways to sign in that are not used, joined by `|`: PLAIN, LOGIN, CRAM-MD5, OAUTHBEARER, XOAUTH2",
     "CONNECT_TIMEOUT": "seconds to wait for a connection, 1 to 300",
     "READ_TIMEOUT": "seconds to wait for each answer, 1 to 600",
     "BATCH_SIZE": "most mails fetched together, 1 to 500",
     "CA_FILE": "file on the fetcher's machine with the certificate authorities (PEM) that are trusted instead of the system's",
-    "SHARED_MAILBOX": "name of the shared mailbox to open with this user's password (SASL PLAIN authorization identity, RFC 4616)",
+    "SHARED_MAILBOX": "name of the shared mailbox to open with this user's password or token (SASL PLAIN authorization identity, RFC 4616)",
+    "TLS_MINIMUM": "oldest version of TLS that is spoken: 1.0, 1.1, 1.2 or 1.3; 1.2 where it is left out",
+    "TLS_SECURITY_LEVEL": "OpenSSL's security level, 0 to 5: 0 or 1 accept the short keys and old ciphers of old servers; blank is the system's",
 }
 """The closed list of a mailbox's parameters, and what each one means; any other name is refused."""
 

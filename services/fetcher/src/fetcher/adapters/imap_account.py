@@ -10,7 +10,7 @@ from shared.api import SslMethod, SslType
 
 @dataclass(frozen=True)
 class Account:
-    """The password is in no representation of it."""
+    """The secrets are in no representation of it."""
 
     server: str
     port: int
@@ -21,3 +21,5 @@ class Account:
     parameters: Parameters = field(default_factory=Parameters)
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
+    access_token: str = field(default="", repr=False)
+    """OAuth 2.0; where there is one, no password is used."""
