@@ -14,10 +14,9 @@ from typing import Any
 from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import FolderMissingError, first_line
 from fetcher.adapters.imap_login import sign_in
-from fetcher.adapters.imap_tls import open_client, start_tls
+from fetcher.adapters.imap_tls import open_client, secure
 from fetcher.adapters.imap_wire import Client, Wire
 from fetcher.domain.mails import Listed
-from shared.api import SslType
 
 SEARCH_STEP = 50_000
 """imaplib refuses lines over 1 MB, so the UIDs of a large folder are asked for in steps."""
@@ -64,8 +63,7 @@ class Connection:
     def connect(self) -> None:
         """Connect, with TLS as the scanner asks for; no password is sent."""
         self._client = client = open_client(self._account, self._wire)
-        if self._account.ssl_type is SslType.STARTTLS:
-            start_tls(client, self._account)
+        secure(client, self._account)
 
     def tls(self) -> str:
         """Version of TLS in use, empty without."""
