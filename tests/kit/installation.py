@@ -33,11 +33,11 @@ class Installation:
         self._process: subprocess.Popen[bytes] | None = None
         self._apis: list[Api] = []
 
-    def start(self) -> None:
-        """Returns when the console's address is shown; AssertionError with what it printed when it ends before."""
+    def start(self, *arguments: str) -> None:
+        """`up`, with these arguments; returns when it shows the console's address. RuntimeError with what it printed if it ends before."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, "up"], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                [*COMMAND, "up", *arguments], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         eventually(self._running, START_S)
 
