@@ -1,4 +1,4 @@
-"""`/mails` and `/ledger`."""
+"""`/mails`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import Text, and_, cast, func, or_
+from sqlalchemy import Text, cast, or_
 
 from fetcher.adapters import ledger
 from fetcher.adapters.tables import LEDGER
 from fetcher.poll import Tools
-from fetcher.settings import Settings
 from fetcher.sweep import retry
 from fetcher.views import mail_view
 from shared.api import Mail, Page
@@ -23,15 +22,13 @@ from shared.observability import get_logger
 
 log = get_logger("api")
 PENDING = "pending"
-GAPS_SHOWN = 200
 
 
 class MailApi:
     """Reads the ledger; retries failed mails."""
 
-    def __init__(self, tools: Tools, settings: Settings) -> None:
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._settings = settings
 
     def router(self) -> APIRouter:
         """All paths, as the public API has them."""
@@ -40,7 +37,6 @@ class MailApi:
         router.get("/mails/{mail_id}")(self.read)
         router.get("/mails/{mail_id}/raw")(self.raw)
         router.post("/mails/{mail_id}/retry", status_code=202)(self.retry)
-        router.get("/ledger")(self.summary)
         return router
 
     async def list_mails(
@@ -96,25 +92,6 @@ class MailApi:
             raise ProblemError(503, "Not now", f"{error}. Try again in a moment.") from error
         log.info("retry", mail_id=mail_id, actor=actor)
         return mail_view(await self._line(mail_id))
-
-    async def summary(self, scanner_id: str | None = None) -> dict[str, Any]:
-        """Counts per scanner and outcome, and the gaps: mails under way for longer than they should be."""
-        late = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, self._settings.sweep_after_seconds)
-        overdue = and_(
-            LEDGER.c.outcome_type.is_(None), LEDGER.c.state != "done", func.coalesce(LEDGER.c.published_at, LEDGER.c.seen_at) < late
-        )
-        async with self._tools.engine.connect() as conn:
-            counts = await ledger.summary(conn, scanner_id)
-            gaps = await ledger.page(conn, [overdue, *_equal(scanner_id, None, None)], None, GAPS_SHOWN)
-        items: dict[str, dict[str, Any]] = {}
-        for row in counts:
-            item = items.setdefault(row.scanner_id, {"scanner_id": row.scanner_id, "mails": 0, "under_way": 0, "outcomes": {}})
-            item["mails"] += row.mails
-            if row.outcome_type is None:
-                item["under_way"] += row.mails
-            else:
-                item["outcomes"][row.outcome_type] = item["outcomes"].get(row.outcome_type, 0) + row.mails
-        return {"items": list(items.values()), "gaps": [mail_view(row).model_dump(mode="json") for row in gaps]}
 
     async def _line(self, mail_id: str) -> ledger.Line:
         async with self._tools.engine.connect() as conn:

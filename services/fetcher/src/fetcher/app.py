@@ -12,12 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from fetcher.accounts import Accounts
 from fetcher.adapters.tables import MESSAGING
 from fetcher.api_folders import FolderApi
+from fetcher.api_ledger import LedgerApi
 from fetcher.api_mails import MailApi
 from fetcher.api_scanners import ScannerApi
+from fetcher.compare import Doors
 from fetcher.gate import ByteBudget, Gate, Slots
 from fetcher.handlers import on_outcome, on_outcomes
 from fetcher.poll import Tools
 from fetcher.publish import Publisher
+from fetcher.reconcile import Checker
 from fetcher.scan import Scanning
 from fetcher.scheduler import Scheduler
 from fetcher.settings import Settings
@@ -53,6 +56,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     service.loop(Scheduler(service.engine, settings, scanning, gate, name).run)
     service.loop(Sweeper(tools, settings).run)
+    service.loop(Checker(tools, settings, Doors(accounts, gate, pool)).run)
     scanner_api = ScannerApi(service.outbox, keys, accounts, pool, settings.first_scan_after_seconds)
     folder_api = FolderApi(service.outbox, accounts, pool)
-    return service.app([scanner_api.router(), folder_api.router(), MailApi(tools, settings).router()])
+    ledger_api = LedgerApi(service.engine, settings)
+    return service.app([scanner_api.router(), folder_api.router(), MailApi(tools).router(), ledger_api.router()])
