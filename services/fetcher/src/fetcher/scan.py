@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -144,7 +144,7 @@ class Scanning:
             try:
                 alive[name] = await self._folder(scan, mailbox, name, state)
             except FolderMissingError as error:
-                await self._missing(scan, mailbox, name, state, error)
+                await self._missing(scan, mailbox, name, folders, error)
         if scanner.has_begun:
             await self._close_lost(scan, alive)
         return alive
@@ -181,13 +181,16 @@ class Scanning:
         idle = scan.scanner.find == "all" and not (scan.scanner.has_begun or scan.scanner.has_flags)
         return idle and before == opened and time.monotonic() - since < LOOK_ANYWAY_S
 
-    async def _missing(self, scan: Scan, mailbox: Mailbox, name: str, state: FolderState, error: FolderMissingError) -> None:
+    async def _missing(
+        self, scan: Scan, mailbox: Mailbox, name: str, selected: Mapping[str, FolderState], error: FolderMissingError
+    ) -> None:
         """Told on the scanner, each scan anew while it lasts; the other folders are read."""
         scan.counts.problems.append(str(error))
+        state = selected[name]
         renamed_to = state.renamed_to
         if state.problem is None and state.uid_validity is not None:
             validity = state.uid_validity
-            renamed_to = await mailbox.call(lambda c: c.renamed_to(name, validity))
+            renamed_to = await mailbox.call(lambda c: c.renamed_to(validity, selected))
         if (state.problem, state.renamed_to) != (str(error), renamed_to):
             log.warning("a selected folder cannot be read", scanner=scan.scanner.id, folder=name, renamed_to=renamed_to)
             await self._put_problem(scan, name, str(error), renamed_to)

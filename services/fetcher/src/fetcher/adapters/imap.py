@@ -6,13 +6,14 @@ IMAP4rev1 (RFC 3501) on servers of every age. Mails are always read with BODY.PE
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import FolderMissingError, first_line
+from fetcher.adapters.imap_folders import Listing, list_folders, renamed
 from fetcher.adapters.imap_login import sign_in
 from fetcher.adapters.imap_tls import open_client, secure
 from fetcher.adapters.imap_wire import Client, Wire
@@ -30,19 +31,6 @@ class Opened:
     uid_validity: int
     uid_next: int
     exists: int
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A folder of the server's list; `name` is decoded from modified UTF-7 (RFC 3501, 5.1.3)."""
-
-    name: str
-    delimiter: str | None
-    special_use: str | None
-    selectable: bool
-
-
-SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash", "\\Important")
 
 
 class Connection:
@@ -119,13 +107,13 @@ class Connection:
         r"""Set \Seen; UIDs that are gone are no error."""
         self.client.add_flags(list(uids), [b"\\Seen"], silent=True)
 
-    def folders(self) -> list[Listing]:
-        """All folders, as the server lists them."""
-        return [_listing(flags, delimiter, name) for flags, delimiter, name in self.client.list_folders()]
+    def folders(self, *, counted: bool = False) -> list[Listing]:
+        """All folders as a tree; with the numbers of their mails where there is time for it."""
+        return list_folders(self.client, counted=counted)
 
-    def renamed_to(self, folder: str, uid_validity: int) -> str | None:  # noqa: ARG002 -- the contract
-        """The folder that a missing one seems to have become: the only one with its UIDVALIDITY."""
-        return None
+    def renamed_to(self, uid_validity: int, selected: Collection[str]) -> str | None:
+        """The folder that a missing one seems to have become: the only one with its UIDVALIDITY that is not `selected`."""
+        return renamed(list_folders(self.client, counted=True), uid_validity, selected)
 
     def noop(self) -> None:
         """Whether the connection lives."""
@@ -163,13 +151,6 @@ def _section(answer: Mapping[int, Mapping[bytes, Any]], name: bytes) -> dict[int
         elif value is not None:  # a bare number or NIL between quotes
             found[uid] = str(value).encode()
     return found
-
-
-def _listing(flags: Iterable[bytes], delimiter: bytes | None, name: str) -> Listing:
-    marks = {bytes(flag).decode("ascii", "replace").casefold() for flag in flags}
-    special = next((use for use in SPECIAL_USES if use.casefold() in marks), None)
-    selectable = not marks & {"\\noselect", "\\nonexistent"}
-    return Listing(name, delimiter.decode("ascii", "replace") if delimiter else None, special, selectable)
 
 
 def _utc(moment: object) -> datetime:

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Literal, cast
 
 from imapclient import IMAPClient, SocketTimeout
 
+from fetcher.adapters.imap_syntax import quoted_name
+
 MOST_LINE = 1_000_000
 """Bytes of a line, as in imaplib."""
 MOST_LINES = 200_000
@@ -204,6 +206,10 @@ class Client(IMAPClient):  # type: ignore[misc]  # published without types
 
     def _create_IMAP4(self) -> BoundedImap:  # noqa: N802 -- imapclient's name
         return BoundedImap(self._wire, self.host, self.port, self.ssl_context, self._timeout.connect)
+
+    def _normalise_folder(self, folder_name: str) -> bytes:
+        """Its own takes no name whose bytes are no good modified UTF-7."""
+        return quoted_name(folder_name)
 
     @property
     def wire(self) -> BoundedImap:
