@@ -61,6 +61,16 @@ SCANNERS = (
     *_crud("/scanners", "fetcher", ADMINISTRATOR, "scanner", (api.Page[api.Scanner], api.Scanner, api.ScannerIn, api.ScannerPatch), ()),
     Route("POST", "/scanners/{id}/test", "fetcher", ADMINISTRATOR, "Test the connection and say what failed", api.TestResult),
     Route("POST", "/scanners/{id}/scan", "fetcher", ADMINISTRATOR, "Scan now", api.Job, status=202),
+    Route(
+        "GET",
+        "/scanners/{id}/scans",
+        "fetcher",
+        ADMINISTRATOR,
+        "The latest scans that read something, failed or were asked for",
+        api.Page[api.ScanRecord],
+        query=("limit",),
+    ),
+    Route("POST", "/scanners/{id}/oauth", "console", ADMINISTRATOR, "Begin a sign-in with the mailbox's provider", api.OAuthSignIn),
     Route("GET", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "List the mailbox's folders, from the server", api.FolderList),
     Route("PUT", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "Choose folders", api.FolderList, api.FolderSelection),
 )
@@ -92,6 +102,7 @@ MAILS = (
     Route("GET", "/mails/{id}/decision", "rules", EVERYBODY, "Why the mail went where it went", api.Decision),
     Route("POST", "/mails/{id}/retry", "fetcher", ADMINISTRATOR, "Send a mail on its way again, under its id", api.Mail, status=202),
     Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
+    Route("POST", "/ledger", "fetcher", ADMINISTRATOR, "Check the ledger against the mailboxes", api.Job, api.LedgerCheckIn, 202),
 )
 TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id")
 TICKETS = (
