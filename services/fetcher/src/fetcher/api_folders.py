@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -10,9 +12,10 @@ from sqlalchemy import Row
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import scanners
-from fetcher.adapters.imap import Connection
 from fetcher.adapters.imap_errors import IMAP_ERRORS, explain
+from fetcher.adapters.imap_folders import Listing, renamed
 from fetcher.api_scanners import announce, found_scanner
+from fetcher.domain.folder_names import canonical
 from fetcher.mailbox import Mailbox
 from fetcher.views import invalid
 from shared.api import Folder, FolderList, FolderSelection
@@ -37,21 +40,21 @@ class FolderApi:
         return router
 
     async def folders(self, scanner_id: str) -> FolderList:
-        """As the server lists them now; a selected folder the server does not list is shown as not selectable."""
+        """As the server lists them now, and those that are selected though it lists them no more."""
         async with self._outbox.engine.connect() as conn:
             row = await found_scanner(conn, scanner_id)
             selected = await scanners.selected_folders(conn, row)
         listed = await self._list_folders(row)
         names = {one.name for one in listed}
-        missing = [Folder(name=name, selectable=False, selected=True) for name in selected if name not in names]
-        return FolderList(items=[*(one.model_copy(update={"selected": one.name in selected}) for one in listed), *missing])
+        missing = [_missing(name, state.uid_validity, listed, selected) for name, state in selected.items() if name not in names]
+        return FolderList(items=[*(_shown(one, one.name in selected) for one in listed), *missing])
 
-    async def _list_folders(self, row: Row[Any]) -> list[Folder]:
+    async def _list_folders(self, row: Row[Any]) -> list[Listing]:
         mailbox: Mailbox | None = None
         try:
             mailbox = Mailbox(await self._accounts.of(row), self._pool)
             await mailbox.ensure_open()
-            found = await mailbox.call(Connection.folders)
+            return await mailbox.call(lambda c: c.folders(counted=True))
         except SecretUnreadableError as error:
             raise ProblemError(502, "The folders cannot be listed", str(error)) from error
         except IMAP_ERRORS as error:
@@ -59,11 +62,10 @@ class FolderApi:
         finally:
             if mailbox is not None:
                 await mailbox.close()
-        return [Folder(name=one.name, delimiter=one.delimiter, special_use=one.special_use, selectable=one.selectable) for one in found]
 
     async def select_folders(self, scanner_id: str, body: FolderSelection, response: Response, if_match: IfMatch = None) -> FolderList:
         """Exactly these are read. They are not asked of the server: one that is missing shows in the scanner's state."""
-        names = [name.replace("\x00", "") for name in body.selected]
+        names = [canonical(name.replace("\x00", "")) for name in body.selected]
         if any(ord(char) < 32 for name in names for char in name):
             raise invalid([("selected", "a folder's name must not hold control characters")])
         async with self._outbox.transaction() as unit:
@@ -74,3 +76,13 @@ class FolderApi:
             announce(unit, row)
         with_etag(response, row.version)
         return FolderList(items=[Folder(name=name, selected=True) for name in dict.fromkeys(names)])
+
+
+def _shown(one: Listing, selected: bool) -> Folder:
+    values = {name: value for name, value in asdict(one).items() if name in Folder.model_fields}
+    return Folder(**values, selected=selected)
+
+
+def _missing(name: str, uid_validity: int | None, listed: Sequence[Listing], selected: Collection[str]) -> Folder:
+    renamed_to = renamed(listed, uid_validity, selected) if uid_validity is not None else None
+    return Folder(name=name, selectable=False, selected=True, missing=True, renamed_to=renamed_to)
