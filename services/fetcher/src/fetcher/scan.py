@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,7 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from fetcher.accounts import Accounts, address_of
 from fetcher.adapters import leases, ledger, scanners
-from fetcher.adapters.imap import Opened
+from fetcher.adapters.imap import Connection, Opened
+from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, LoginRefusedError, explain
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
@@ -95,6 +96,7 @@ class Scanning:
         self._accounts = accounts
         self._pool = pool
         self.folder_scan = FolderScan
+        self.connection: Callable[[Account], Connection] = Connection
 
     async def scan(self, scanner: ScannerRow, held: Held, lease: Lease) -> Done:
         """Scan and note how it went. `scanner` is a row of `scanners.opening`. Raises LeaseLostError, or what the database raises."""
@@ -126,7 +128,7 @@ class Scanning:
             async with self._tools.slots.slot():
                 scan.counts.read = scan.counts.found = await finish_begun(self._tools, scan.lease, scanner.id)
         account = await self._accounts.of(scanner)
-        mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool)
+        mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool, self.connection)
         mailbox.account = account
         mailbox.forget_folder()
         await mailbox.ensure_open()
