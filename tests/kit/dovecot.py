@@ -11,9 +11,13 @@ import shutil
 import signal
 import socket
 import subprocess
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.certificates import Certificate
 from tests.kit.eventually import eventually
 from tests.kit.ports import free_port
 
@@ -27,9 +31,12 @@ state_dir = {folder}/state
 protocols = imap
 listen = 127.0.0.1
 log_path = {folder}/dovecot.log
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain login
+{ssl}
+disable_plaintext_auth = {plaintext_disabled}
+auth_mechanisms = {mechanisms}
+auth_verbose = yes
+mail_max_userip_connections = 1000
+default_client_limit = 10000
 default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
@@ -47,6 +54,7 @@ namespace inbox {{
     auto = create
   }}
 }}
+{passdbs}
 passdb {{
   driver = static
   args = password={password}
@@ -57,20 +65,72 @@ userdb {{
 }}
 service imap-login {{
   chroot =
+  process_limit = 2000
   inet_listener imap {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 service anvil {{
   chroot =
+  # a wrong password costs nobody else time
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap {{
-  process_limit = 200
+  process_limit = 2000
 }}
 """
+
+ENCRYPTED = """\
+ssl = yes
+ssl_min_protocol = TLSv1.2
+ssl_cert = <{certificate.cert}
+ssl_key = <{certificate.key}"""
+
+MASTERS = """\
+passdb {{
+  driver = static
+  master = yes
+  args = password={password}
+}}"""
+
+BY_TOKEN = """\
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}"""
+
+INTROSPECTION = """\
+introspection_mode = post
+introspection_url = {introspection}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a Dovecot is set up; as it stands, it takes plain passwords without encryption."""
+
+    mechanisms: str = "plain login"
+    certificate: Certificate | None = None
+    """With one it offers STARTTLS, and TLS on `tls_port`."""
+    plaintext: bool = True
+    """Whether a password may come over a connection that is not encrypted (else LOGINDISABLED)."""
+    introspection: str = ""
+    """Where access tokens are checked (RFC 7662), for the mechanisms xoauth2 and oauthbearer."""
+    masters: bool = False
+    """Whether everybody may open every mailbox, by SASL's authorization identity."""
+
+
+PLAIN = Setup()
 
 
 def installed() -> bool:
@@ -86,9 +146,11 @@ def find() -> str | None:
 class Dovecot:
     """Every user exists, with the password PASSWORD."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, setup: Setup = PLAIN) -> None:
         self.folder = folder
+        self.setup = setup
         self.port = free_port()
+        self.tls_port = free_port() if setup.certificate else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -125,8 +187,29 @@ class Dovecot:
                 with suppress(PermissionError):
                     folder.chmod(folder.stat().st_mode | 0o011)
         internal, login = ("dovecot", "dovenull") if root else (account.pw_name, account.pw_name)
-        values = {"folder": self.folder, "port": self.port, "user": account.pw_name, "group": group, "password": PASSWORD}
+        values = {"folder": self.folder, "port": self.port, "tls_port": self.tls_port, "user": account.pw_name, "group": group}
+        values |= self._signing_in()
         (self.folder / "dovecot.conf").write_text(CONFIG.format(internal=internal, login=login, **values))
+
+    def _signing_in(self) -> dict[str, str]:
+        setup = self.setup
+        ssl = ENCRYPTED.format(certificate=setup.certificate) if setup.certificate else "ssl = no"
+        passdbs = [MASTERS.format(password=PASSWORD)] if setup.masters else []
+        if setup.introspection:
+            (self.folder / "oauth2.conf").write_text(INTROSPECTION.format(introspection=setup.introspection))
+            passdbs.append(BY_TOKEN.format(folder=self.folder))
+        plaintext_disabled = "no" if setup.plaintext else "yes"
+        return {
+            "ssl": ssl,
+            "mechanisms": setup.mechanisms,
+            "plaintext_disabled": plaintext_disabled,
+            "passdbs": "\n".join(passdbs),
+            "password": PASSWORD,
+        }
+
+    def log(self) -> str:
+        """What it wrote down so far."""
+        return (self.folder / "dovecot.log").read_text(errors="replace")
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
@@ -135,3 +218,16 @@ class Dovecot:
             connection.settimeout(5)
             return connection.recv(100).startswith(b"* OK")
         return False
+
+
+@contextmanager
+def running_dovecot(setup: Setup = PLAIN) -> Iterator[Dovecot]:
+    """In a folder of its own: another run of pytest closes the one of `tmp_path` to everybody but root."""
+    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
+    server = Dovecot(folder, setup)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

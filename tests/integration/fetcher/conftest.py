@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from shared.database import migrate
 from shared.service import migrations_folder
 from tests.integration.fetcher.rig import USER_PASSWORD, Rig, make_settings, rig_on
 from tests.kit import dovecot as dovecot_kit
-from tests.kit.dovecot import Dovecot
+from tests.kit.dovecot import Dovecot, running_dovecot
 from tests.kit.stack import TestStack
 
 
@@ -57,15 +55,11 @@ def greenmail_user(stack: TestStack) -> str:
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    """In a folder of its own: another run of pytest closes the one of `tmp_path` to everybody but root."""
+    """Takes passwords over plain connections; tests of encryption and tokens start their own."""
     if not dovecot_kit.installed():
         pytest.skip(dovecot_kit.MISSING)
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
-    server = Dovecot(folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture
