@@ -326,3 +326,14 @@ async def _done(api: httpx.AsyncClient, where: str) -> dict[str, Any] | None:
 
 async def _in_state(check: Check, job_id: str, state: str) -> bool:
     return bool((await check.job(job_id))["state"] == state)
+
+
+async def test_a_mail_shows_its_places_and_what_became_of_its_move(rig: Rig, dovecot: Dovecot, user: str) -> None:
+    scanner_id = await read_mailbox(rig, dovecot, user, [mail("One", "<one@x>"), mail("One", "<one@x>")])
+    first, further = await rig.lines(scanner_id)
+    await do(rig, "update ledger set move_to = 'Done', move_error = 'The folder Done is missing' where id = :id", id=first.id)
+    shown = (await rig.api.get(f"/mails/{first.id}")).json()
+    assert [(one["folder"], one["uid"], one["mail_id"]) for one in shown["places"]] == [("INBOX", 1, first.id), ("INBOX", 2, further.id)]
+    assert (shown["move_to"], shown["move_error"]) == ("Done", "The folder Done is missing")
+    assert (await rig.api.get(f"/mails/{further.id}")).json()["places"] == shown["places"]
+    assert [one["places"] for one in (await rig.api.get("/mails")).json()["items"]] == [[], []]

@@ -10,6 +10,7 @@ from sqlalchemy import Text, cast, or_
 
 from fetcher.adapters import ledger
 from fetcher.adapters.tables import LEDGER
+from fetcher.domain.places import places
 from fetcher.poll import Tools
 from fetcher.sweep import retry
 from fetcher.views import mail_view
@@ -22,6 +23,7 @@ from shared.observability import get_logger
 
 log = get_logger("api")
 PENDING = "pending"
+PLACES_SHOWN = 100
 
 
 class MailApi:
@@ -60,7 +62,12 @@ class MailApi:
         return Page(items=[mail_view(row) for row in rows[:limit]], next=following)
 
     async def read(self, mail_id: str) -> Mail:
-        return mail_view(await self._line(mail_id))
+        """With its places; a further place of a mail shows those of the mail."""
+        line = await self._line(mail_id)
+        first = await self._line(line.duplicate_of) if line.duplicate_of else line
+        async with self._tools.engine.connect() as conn:
+            further = await ledger.further_places(conn, first.id, PLACES_SHOWN)
+        return mail_view(line).model_copy(update={"places": places(first, further)})
 
     async def raw(self, mail_id: str) -> Response:
         """The mail's bytes exactly as IMAP gave them, from the archive; of a duplicate its first place's."""

@@ -27,8 +27,8 @@ class Place(ApiModel):
     """Where the mail was seen. One mail may be in several folders, and moves with its outcome."""
 
     folder: str
-    uid_validity: int
-    uid: int
+    uid_validity: int | None = None
+    uid: int | None = Field(default=None, description="Null where we moved it and the server did not say its new UID")
     mail_id: str = Field(description="Line of the ledger: the mail's own for its first place, that of a duplicate for a further one")
     moved: bool = Field(default=False, description="We moved the mail there ourselves")
     current: bool = Field(default=True, description="False where we moved it away again")

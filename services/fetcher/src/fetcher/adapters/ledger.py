@@ -230,6 +230,12 @@ async def line(conn: AsyncConnection, mail_id: str, *, lock: bool = False) -> Li
     return (await conn.execute(found.with_for_update() if lock else found)).first()
 
 
+async def further_places(conn: AsyncConnection, mail_id: str, limit: int) -> Sequence[Line]:
+    """Lines of the further places of a mail, the first ones met."""
+    found = select(LEDGER).where(LEDGER.c.duplicate_of == mail_id)
+    return (await conn.execute(found.order_by(LEDGER.c.number).limit(limit))).all()
+
+
 async def page(conn: AsyncConnection, conditions: Iterable[Any], before: int | None, limit: int) -> Sequence[Line]:
     """Lines newest first, below the number `before`."""
     found = select(LEDGER).where(*conditions)
