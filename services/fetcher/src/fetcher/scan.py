@@ -155,12 +155,13 @@ class Scanning:
         scanner, counts = scan.scanner, scan.counts
         mark_read = scanner.after_scanning == "read"
         opened = await mailbox.select(name, writable=mark_read)
+        healed = state.problem is not None
         if state.uid_validity != opened.uid_validity:
             state = await settle(mailbox, name, state, opened, scanner.start_from)
             async with self._tools.engine.begin() as conn:
                 await scan.lease.fence(conn)
                 await scanners.put_state(conn, scanner, name, state)
-        if state.problem is not None:
+        if healed:
             await self._put_problem(scan, name, None)
         if self._unchanged(scan, name, opened):
             return opened.uid_validity
