@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from console.tables import table
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -21,7 +23,6 @@ HELP = {
     "send": "Put a mail into the sandbox mailbox.",
 }
 """Of plug-ins, so that `--help` need not import them."""
-MAX_CELL = 60
 
 
 class Commands(click.Group):
@@ -104,9 +105,17 @@ def mails(outcome: str | None, q: str | None, limit: int, as_json: bool) -> None
 
 
 @cli.command()
-def ledger() -> None:
-    """Count mails by mailbox and outcome, and name the overdue ones (JSON)."""
-    print(json.dumps(_api().call("GET", "/ledger"), indent=2, ensure_ascii=False))
+@click.option("--scanner", metavar="NAME-OR-ID", help="One mailbox; all that are switched on without it.")
+@click.option("--repair", is_flag=True, help="Queue again what is missing.")
+@as_json
+def ledger(scanner: str | None, repair: bool, as_json: bool) -> None:
+    """Count mails by mailbox and outcome; compare mailboxes, ledger and outcomes, and name what is amiss.
+
+    Exit status: 0 when nothing is amiss, 1 with findings, 2 when it could not be checked.
+    """
+    from console.ledger_command import run
+
+    sys.exit(run(scanner, repair=repair, as_json=as_json))
 
 
 @cli.group()
@@ -170,16 +179,11 @@ def _show(items: Iterable[dict[str, Any]], columns: Sequence[str], as_json: bool
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    rows = [list(columns), *([_cell(item, column) for column in columns] for item in found)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(table(columns, [[_value(item, column) for column in columns] for item in found]))
 
 
-def _cell(item: dict[str, Any], column: str) -> str:
+def _value(item: dict[str, Any], column: str) -> Any:
     value: Any = item
     for name in column.split("."):
         value = value.get(name) if isinstance(value, dict) else None
-    # Subjects are strangers' words: no control character reaches the terminal.
-    text = "" if value is None else "".join(letter if letter.isprintable() else " " for letter in str(value))
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
+    return value
