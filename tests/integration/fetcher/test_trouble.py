@@ -76,7 +76,8 @@ async def test_a_missing_folder_is_told_and_the_others_are_read(rig: Rig, doveco
     assert [line.state for line in await rig.lines(scanner_id)] == ["published"]
 
 
-async def test_a_connection_kept_open_that_died_is_made_anew(rig: Rig) -> None:
+async def test_a_connection_kept_open_that_died_is_made_anew(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fetcher.mailbox.FRESH_S", 0.0)
     alive = {"cut": False}
     folder = Folder({1: mail("First", "<1@x>")})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import TypeVar
 from fetcher.adapters.imap import Connection, Opened
 from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import MailboxError
+from fetcher.adapters.imap_wire import BoundedImap
 from fetcher.gate import Slots
 from shared.observability import get_logger
 
@@ -21,6 +23,7 @@ SLOWEST_BYTES_PER_S = 20_000
 """A server that trickles is given up below this rate: a read time-out alone starts anew with each byte."""
 MARGIN_S = 5.0
 LEND_AFTER_S = 0.5
+FRESH_S = 5.0
 
 
 class Mailbox:
@@ -39,7 +42,15 @@ class Mailbox:
         self._connection = make(account)
         self._lock = asyncio.Lock()
         self._selected: tuple[str, bool] | None = None
+        self._used_at = 0.0
+        self.unheard: frozenset[str] = frozenset()
+        """Folders the server was asked to announce, and does not."""
         self.open = False
+
+    @property
+    def wire(self) -> BoundedImap:
+        """For whoever waits for news between two calls. ConnectionError where it is not open."""
+        return self._connection.client.wire
 
     @asynccontextmanager
     async def working(self, slots: Slots) -> AsyncIterator[None]:
@@ -52,15 +63,17 @@ class Mailbox:
                 self._slots = None
 
     async def call(self, work: Callable[[Connection], T], *, size: int = 0) -> T:
-        """Run `work` in a thread. `size`: bytes expected, which lengthens the patience."""
+        """Run `work` in a thread. `size`: bytes expected, which lengthens the patience; far more of them are too many."""
+        self._connection.expect(size)
         async with self._lock:
             return await self._within(work, 2 * self.account.read_timeout + size / SLOWEST_BYTES_PER_S)
 
     async def _within(self, work: Callable[[Connection], T], seconds: float) -> T:
+        """By the clock of the event loop, whatever the server sends meanwhile. Who is given up is cut off, which ends the thread."""
         connection = self._connection
         running = asyncio.get_running_loop().run_in_executor(self._pool, work, connection)
         try:
-            return await asyncio.wait_for(self._patiently(running), seconds)
+            result = await self._patiently(running, seconds)
         except (TimeoutError, asyncio.CancelledError) as error:
             self.open = False
             connection.abandon()
@@ -68,19 +81,24 @@ class Mailbox:
             if isinstance(error, TimeoutError):
                 raise TimeoutError(f"no complete answer within {seconds:.0f} s") from error
             raise
+        self._used_at = time.monotonic()
+        return result
 
-    async def _patiently(self, running: asyncio.Future[T]) -> T:
-        """Whoever waits long lends its slot away: a mailbox that hangs holds up no other."""
+    async def _patiently(self, running: asyncio.Future[T], seconds: float) -> T:
+        """Whoever waits long lends its slot away: a mailbox that hangs holds up no other. To get it back takes nothing of `seconds`."""
         slots = self._slots
-        if slots is not None:
-            await asyncio.wait({running}, timeout=LEND_AFTER_S)
-            if not running.done():
-                async with slots.lent():
-                    await asyncio.wait({running})
-        return await asyncio.shield(running)
+        await asyncio.wait({running}, timeout=seconds if slots is None else LEND_AFTER_S)
+        if slots is not None and not running.done():
+            async with slots.lent():
+                await asyncio.wait({running}, timeout=seconds)
+                _ended(running)
+        _ended(running)
+        return running.result()
 
     async def ensure_open(self) -> None:
-        """Connect and sign in, unless the connection of the last scan still lives."""
+        """Connect and sign in, unless the connection of the last scan still lives: one used a moment ago is taken to."""
+        if self.open and time.monotonic() - self._used_at < FRESH_S:
+            return
         if self.open:
             try:
                 await self.call(Connection.noop)
@@ -118,13 +136,19 @@ class Mailbox:
         connection = self._connection
         running = asyncio.get_running_loop().run_in_executor(self._pool, connection.close)
         try:
-            await asyncio.wait_for(asyncio.shield(running), MARGIN_S)
-        except TimeoutError:
-            connection.abandon()
+            await asyncio.wait({running}, timeout=MARGIN_S)
+        finally:
+            if not running.done():
+                connection.abandon()
 
     def forget_folder(self) -> None:
         """The next connection selects nothing by itself."""
         self._selected = None
+
+
+def _ended(running: asyncio.Future[T]) -> None:
+    if not running.done():
+        raise TimeoutError
 
 
 def _forget(future: asyncio.Future[T]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fetcher.adapters import scanners
+from fetcher.adapters import leases, scanners
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.gate import Gate, Pass
-from fetcher.push import watch
+from fetcher.push import mode, watch
 from fetcher.scan import Done, Held, Scanning
 from shared.observability import SCAN_LATENESS
 
@@ -75,10 +75,16 @@ class Session:
         stays = done.ok and (pushed or scanner.interval_seconds <= KEEP_OPEN_S)
         if not stays or self._pass is None or not self._gate.keep(self._pass):
             await self._close()
-        if pushed and self._held.mailbox is not None:
-            await watch(self._held.mailbox, done.folders, self.wake, done.pause)
-        else:
+        mailbox = self._held.mailbox if pushed else None
+        watching = "poll" if mailbox is None else await mode(mailbox, done.folders)
+        if watching != scanner.watching:
+            async with self._engine.begin() as conn:
+                await leases.put_watching(conn, self.lease, watching)
+        if mailbox is None:
             await self._rest(done.pause)
+        else:
+            looks = {folder: opened for folder, (opened, _) in self._held.settled.items()}
+            await watch(mailbox, done.folders, self.wake, done.pause, looks)
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

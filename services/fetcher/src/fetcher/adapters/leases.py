@@ -171,3 +171,9 @@ async def put_result(conn: AsyncConnection, lease: Lease, error: str | None, pau
     if error is None:
         values["last_success_at"] = func.now()
     await conn.execute(update(SCANNERS).where(mine).values(values | state))
+
+
+async def put_watching(conn: AsyncConnection, lease: Lease, watching: str) -> None:
+    """How the holder hears of new mails: push or poll."""
+    mine = and_(SCANNERS.c.id == lease.scanner_id, SCANNERS.c.lease_token == lease.token)
+    await conn.execute(update(SCANNERS).where(mine).values(watching=watching))
