@@ -101,7 +101,7 @@ class Mailbox:
             return
         if self.open:
             try:
-                await self.call(Connection.noop)
+                await self.call(lambda c: c.noop())
             except Exception as error:  # noqa: BLE001 -- whatever it is, a new connection follows
                 log.info("the kept connection was gone", server=self.account.server, error=str(error)[:200])
             else:
@@ -113,8 +113,8 @@ class Mailbox:
         await self.close()
         self._connection = self._make(self.account)
         async with self._lock:
-            await self._within(Connection.connect, self.account.connect_timeout + 2 * self.account.read_timeout + MARGIN_S)
-        await self.call(Connection.login)
+            await self._within(lambda c: c.connect(), self.account.connect_timeout + 2 * self.account.read_timeout + MARGIN_S)
+        await self.call(lambda c: c.login())
         self.open = True
         if self._selected is not None:
             folder, writable = self._selected
