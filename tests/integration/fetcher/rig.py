@@ -153,7 +153,7 @@ async def rig_on(settings: Settings) -> AsyncIterator[Rig]:
     app = create_app(settings)
     try:
         async with client_of(app) as api:
-            yield Rig(settings, engine, tools, Scanning(tools, settings, Accounts(settings, keys), pool), api)
+            yield Rig(settings, engine, tools, Scanning(tools, settings, Accounts(settings, keys, engine), pool), api)
     finally:
         await producer.stop()
         await engine.dispose()

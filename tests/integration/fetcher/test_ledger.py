@@ -57,7 +57,7 @@ class Check:
 @pytest.fixture
 async def check(rig: Rig) -> AsyncIterator[Check]:
     pool = ThreadPoolExecutor(8)
-    doors = Doors(Accounts(rig.settings, KeyRing(RING)), Gate(10, 10), pool)
+    doors = Doors(Accounts(rig.settings, KeyRing(RING), rig.engine), Gate(10, 10), pool)
     yield Check(rig, Checker(rig.tools, rig.settings, doors))
     await asyncio.to_thread(pool.shutdown)
 

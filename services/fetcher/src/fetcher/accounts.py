@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from fetcher.adapters.imap_account import Account
+from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.parameters import read_parameters
 from fetcher.settings import Settings
+from fetcher.tokens import Tokens
 from shared.api import SslMethod, SslType
 from shared.secrets import KeyRing
 
@@ -23,14 +27,16 @@ def address_of(scanner: ScannerRow) -> str:
 class Accounts:
     """One object per process."""
 
-    def __init__(self, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, settings: Settings, keys: KeyRing, engine: AsyncEngine) -> None:
+        self.tokens = Tokens(engine, keys)
         self._settings = settings
         self._keys = keys
 
-    async def of(self, scanner: ScannerRow) -> Account:
-        """Raises SecretUnreadableError."""
-        parameters = read_parameters(scanner.parameters)
-        password = self._keys.decrypt(scanner.password, password_place(scanner.id)) if scanner.password else ""
+    async def of(self, scanner: ScannerRow, lease: Lease | None = None, *, refused: str = "") -> Account:
+        """With an access token that is good for some minutes. Raises SecretUnreadableError, and what `Tokens.access_token` raises."""
+        by_token = scanner.auth == "oauth2"
+        parameters = read_parameters(scanner.parameters, oauth=by_token)
+        password = "" if by_token or not scanner.password else self._keys.decrypt(scanner.password, password_place(scanner.id))
         return Account(
             server=scanner.server,
             port=scanner.port,
@@ -41,4 +47,5 @@ class Accounts:
             parameters=parameters,
             connect_timeout=parameters.connect_timeout or self._settings.connect_timeout_seconds,
             read_timeout=parameters.read_timeout or self._settings.read_timeout_seconds,
+            access_token=await self.tokens.access_token(scanner, lease, refused=refused) if by_token else "",
         )

@@ -11,8 +11,10 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.accounts import Accounts, password_place
-from fetcher.adapters import scanners
+from fetcher.adapters import scanners, token_store
+from fetcher.adapters.imap_errors import MailboxError
 from fetcher.check import check
+from fetcher.oauth_settings import sealed_secrets, without_secrets
 from fetcher.views import FIELDS, about, checked, invalid, job_view, scan_view, scanner_view, settings_event
 from shared.api import Job, Page, Scanner, ScannerIn, ScannerPatch, ScanRecord, TestResult
 from shared.events import derived_id
@@ -75,10 +77,15 @@ class ScannerApi:
     async def create(self, body: ScannerIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Scanner:
         """With INBOX selected; its first scan begins after a moment. Settings are not tried: see `test`."""
         scanner_id = derived_id("idempotency", actor, key) if key else str(uuid4())
-        values = checked(body.model_dump(mode="json", exclude={"password"}))
+        oauth = body.oauth.model_dump(mode="json") if body.oauth is not None else None
+        fields = body.model_dump(mode="json", exclude={"password", "oauth"}) | {"oauth": without_secrets(oauth)}
+        values = checked(fields, has_secret=bool(oauth and oauth["client_secret"]))
         async with self._outbox.transaction() as unit:
             sealed = self._seal(scanner_id, body.password)
+            secrets = await sealed_secrets(unit.conn, self._keys, scanner_id, None, oauth)
             if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}, self._first_scan_after):
+                if oauth is not None:
+                    await token_store.put_secrets(unit.conn, scanner_id, secrets)
                 announce(unit, await found_scanner(unit.conn, scanner_id))
                 log.info("scanner created", scanner=scanner_id, actor=actor)
             row = await found_scanner(unit.conn, scanner_id)
@@ -102,10 +109,15 @@ class ScannerApi:
         async with self._outbox.transaction() as unit:
             row = await found_scanner(unit.conn, scanner_id, lock=True)
             check_if_match(if_match, row.version)
-            values = checked({name: getattr(row, name) for name in FIELDS} | given)
+            oauth = given.get("oauth", row.oauth)
+            secrets = await sealed_secrets(unit.conn, self._keys, scanner_id, row.oauth, oauth)
+            fields = {name: getattr(row, name) for name in FIELDS} | given | {"oauth": without_secrets(oauth)}
+            values = checked(fields, has_secret=bool(secrets["client_secret"]))
             if password is not None:
                 values["password"] = self._seal(scanner_id, password)
             row = await scanners.change(unit.conn, row, values, new_mailbox=_is_new_mailbox(row, values))
+            if "oauth" in given:
+                await token_store.put_secrets(unit.conn, scanner_id, secrets)
             announce(unit, row)
             more = await about(unit.conn, [scanner_id])
         log.info("scanner changed", scanner=scanner_id, actor=actor, fields=sorted(given))
@@ -128,8 +140,8 @@ class ScannerApi:
             selected = await scanners.selected_folders(conn, row)
         try:
             account = await self._accounts.of(row)
-        except SecretUnreadableError as error:
-            return TestResult(ok=False, message=str(error))
+        except (SecretUnreadableError, MailboxError) as error:
+            return TestResult(ok=False, message=str(error), steps=["Access token: failed"] if row.auth == "oauth2" else [])
         return await check(account, list(selected), self._pool)
 
     async def scan(self, scanner_id: str, response: Response, actor: Actor, key: IdempotencyKey = None) -> Job:

@@ -14,6 +14,7 @@ from fetcher.adapters.tables import MESSAGING
 from fetcher.api_folders import FolderApi
 from fetcher.api_ledger import LedgerApi
 from fetcher.api_mails import MailApi
+from fetcher.api_oauth import OAuthApi
 from fetcher.api_scanners import ScannerApi
 from fetcher.compare import Doors
 from fetcher.gate import ByteBudget, Gate, Slots
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     keys = KeyRing(settings.secret_keys.get_secret_value())
     pool = ThreadPoolExecutor(settings.max_connections + SPARE_THREADS, thread_name_prefix="imap")
     tools = make_tools(service.engine, service.archive, Publisher(service.producer, settings.namespace), settings)
-    accounts = Accounts(settings, keys)
+    accounts = Accounts(settings, keys, service.engine)
     scanning = Scanning(tools, settings, accounts, pool)
     gate = Gate(settings.max_connections, settings.max_connections_per_server)
     name = f"{settings.instance or socket.gethostname()}-{os.getpid()}"
@@ -56,8 +57,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     service.loop(Scheduler(service.engine, settings, scanning, gate, name).run)
     service.loop(Sweeper(tools, settings).run)
+    service.loop(accounts.tokens.run)
     service.loop(Checker(tools, settings, Doors(accounts, gate, pool)).run)
     scanner_api = ScannerApi(service.outbox, keys, accounts, pool, settings.first_scan_after_seconds)
     folder_api = FolderApi(service.outbox, accounts, pool)
     ledger_api = LedgerApi(service.engine, settings)
-    return service.app([scanner_api.router(), folder_api.router(), MailApi(tools).router(), ledger_api.router()])
+    oauth_api = OAuthApi(service.engine, keys, accounts.tokens)
+    return service.app([scanner_api.router(), oauth_api.router(), folder_api.router(), MailApi(tools).router(), ledger_api.router()])

@@ -15,7 +15,7 @@ from fetcher.accounts import Accounts, address_of
 from fetcher.adapters import leases, ledger, scanners
 from fetcher.adapters.imap import Connection, Opened
 from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, LoginRefusedError, explain
+from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, TokenRefusedError, explain, needs_somebody
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.chores import carry_moves
@@ -127,11 +127,17 @@ class Scanning:
         if scanner.has_begun:
             async with self._tools.slots.slot():
                 scan.counts.read = scan.counts.found = await finish_begun(self._tools, scan.lease, scanner.id)
-        account = await self._accounts.of(scanner)
+        account = await self._accounts.of(scanner, scan.lease)
         mailbox = held.mailbox = held.mailbox or Mailbox(account, self._pool, self.connection)
         mailbox.account = account
         mailbox.forget_folder()
-        await mailbox.ensure_open()
+        try:
+            await mailbox.ensure_open()
+        except TokenRefusedError as error:
+            if not error.token:
+                raise
+            mailbox.account = await self._accounts.of(scanner, scan.lease, refused=account.access_token)  # it may have been revoked
+            await mailbox.reopen()
         return mailbox
 
     async def _read(self, scan: Scan, mailbox: Mailbox) -> dict[str, int]:
@@ -240,8 +246,7 @@ class Scanning:
         SCANS.labels("failed").inc()
         scanner = scan.scanner
         text = str(error) if isinstance(error, SecretUnreadableError) else explain(error, scanner.server, scanner.port)
-        login = isinstance(error, LoginRefusedError) and error.login
-        seconds = pause(scanner.failures + 1, login=login, jitter=random.random())  # noqa: S311 -- jitter, no secret
+        seconds = pause(scanner.failures + 1, login=needs_somebody(error), jitter=random.random())  # noqa: S311 -- jitter, no secret
         expected = isinstance(error, IMAP_ERRORS)
         log.warning("scan failed", scanner=scanner.id, error=text, seconds=round(seconds), exc_info=None if expected else error)
         await self._put(scan, text, seconds, "failed", failed=True)

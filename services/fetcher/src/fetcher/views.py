@@ -11,13 +11,16 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.accounts import address_of
-from fetcher.adapters import scanners
+from fetcher.adapters import scanners, token_store
+from fetcher.domain.oauth import can_renew, problems
 from fetcher.domain.parameters import ParameterError, read_parameters
 from shared.api import (
     FolderProblem,
     Job,
     Mail,
     MailOutcomeView,
+    OAuthFields,
+    OAuthState,
     Scanner,
     ScannerFields,
     ScannerState,
@@ -39,15 +42,16 @@ class About:
 
     problems: Mapping[str, list[FolderProblem]]
     read_last_hour: Mapping[str, int]
+    oauth: Mapping[str, Row[Any]]
 
 
 async def about(conn: AsyncConnection, scanner_ids: Sequence[str]) -> About:
     """For all scanners of a page at once."""
-    problems: dict[str, list[FolderProblem]] = {}
+    folders: dict[str, list[FolderProblem]] = {}
     for row in await scanners.problems(conn, scanner_ids):
         shown = FolderProblem(folder=row.name, message=row.problem, renamed_to=row.renamed_to)
-        problems.setdefault(row.scanner_id, []).append(shown)
-    return About(problems, await scanners.read_last_hour(conn, scanner_ids))
+        folders.setdefault(row.scanner_id, []).append(shown)
+    return About(folders, await scanners.read_last_hour(conn, scanner_ids), await token_store.of(conn, scanner_ids))
 
 
 def scanner_view(row: Row[Any], more: About) -> Scanner:
@@ -62,10 +66,21 @@ def scanner_view(row: Row[Any], more: About) -> Scanner:
         watching=row.watching,
         fetcher=row.lease_holder,
         problems=more.problems.get(row.id, []),
+        oauth=_oauth_view(row, more.oauth.get(row.id)),
     )
     fields = {name: getattr(row, name) for name in FIELDS}
     about_it = {"id": row.id, "version": row.version, "warnings": warnings(row), "state": state}
     return Scanner.model_validate(fields | about_it | {"created_at": row.created_at, "updated_at": row.updated_at})
+
+
+def _oauth_view(scanner: Row[Any], row: Row[Any] | None) -> OAuthState | None:
+    """How the tokens of a mailbox are doing; None where it signs in by password."""
+    if scanner.auth != "oauth2" or scanner.oauth is None:
+        return None
+    if row is None:
+        return OAuthState(signed_in=False)
+    signed_in = can_renew(OAuthFields.model_validate(scanner.oauth), row.client_secret, row.refresh_token)
+    return OAuthState(signed_in=signed_in, expires_at=row.expires_at, renewed_at=row.renewed_at, error=row.error)
 
 
 def warnings(row: Row[Any]) -> list[str]:
@@ -111,15 +126,20 @@ def job_view(row: Row[Any]) -> Job:
     return Job(id=row.id, state=row.state, done=row.done, total=row.total, result=row.result)
 
 
-def checked(values: dict[str, Any]) -> dict[str, Any]:
-    """A scanner's fields, validated together. Raises ProblemError 422 that names the field and the reason."""
+def checked(values: dict[str, Any], *, has_secret: bool = False) -> dict[str, Any]:
+    """A scanner's fields, validated together. `has_secret`: whether there is a client_secret of OAuth, now or from before.
+
+    Raises ProblemError 422 that names the field and the reason.
+    """
     try:
         fields = ScannerFields.model_validate(values)
-        read_parameters(fields.parameters)
+        read_parameters(fields.parameters, oauth=fields.auth == "oauth2")
     except ValidationError as error:
         raise invalid([(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()]) from error
     except ParameterError as error:
         raise invalid([(f"parameters.{error.name}", str(error))]) from error
+    if found := problems(fields.auth, fields.oauth, has_secret=has_secret):
+        raise invalid(found)
     if fields.port in POP3_PORTS:
         raise invalid([("port", f"{fields.port} is a port of POP3, which has no folders and no flags; IMAP uses 993 (SSL) or 143")])
     for name in ("username", "server"):
