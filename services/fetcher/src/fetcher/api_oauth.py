@@ -66,7 +66,10 @@ class OAuthApi:
         if begun is None:
             raise ProblemError(410, "This sign-in is over", "It was ended already, or took longer than ten minutes: begin it again.")
         if body.error is not None or body.code is None:
-            _refused(begun.scanner_id, refusal_words(body.error or "access_denied", "") or "The provider asks to come again later.")
+            _refused(
+                begun.scanner_id,
+                refusal_words(body.error or "access_denied", body.error_description) or "The provider asks to come again later.",
+            )
         async with self._engine.connect() as conn:
             scanner = await found_scanner(conn, begun.scanner_id)
             row = (await token_store.of(conn, [scanner.id])).get(scanner.id)

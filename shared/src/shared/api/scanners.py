@@ -91,7 +91,8 @@ class OAuthCallbackIn(ApiModel):
 
     state: str = Field(min_length=1, max_length=500)
     code: str | None = Field(default=None, max_length=10_000)
-    error: str | None = Field(default=None, max_length=1000, description="Why the provider or the person refused")
+    error: str | None = Field(default=None, max_length=100, description="The refusal's code, such as access_denied")
+    error_description: str = Field(default="", max_length=1000, description="The same in the provider's words")
 
 
 class OAuthSignedIn(ApiModel):
