@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import imaplib
 import ssl
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
 
 from imapclient import SocketTimeout
 
@@ -18,21 +21,34 @@ MINIMUM = {
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
+_MAKING = Lock()
 
 
 def tls_context(account: Account) -> ssl.SSLContext:
-    """Validates unless switched off. Raises CaFileError."""
+    """Validates unless switched off. Raises CaFileError.
+
+    One for all connections with the same settings, made anew when the file of CAs changes: reading the system's takes 50 ms, in which
+    no other thread runs.
+    """
     parameters = account.parameters
+    file = parameters.ca_file or ssl.get_default_verify_paths().cafile
     try:
-        context = ssl.create_default_context(cafile=parameters.ca_file)
+        with _MAKING:
+            changed = Path(file).stat().st_mtime_ns if file else 0
+            return _context(parameters.ca_file, changed, account.ssl_method, parameters.tls_minimum, parameters.tls_security_level)
     except OSError as error:  # ssl.SSLError is one: a file without certificates
         raise CaFileError(getattr(error, "reason", None) or error.strerror or "no certificate in it") from None
-    if account.ssl_method is SslMethod.NO_VALIDATE:
+
+
+@lru_cache(maxsize=256)
+def _context(ca_file: str | None, _changed: int, method: SslMethod, minimum: str, security_level: int | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    if method is SslMethod.NO_VALIDATE:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = MINIMUM[parameters.tls_minimum]
-    old = parameters.tls_minimum in {"1.0", "1.1"}
-    level = 0 if old else parameters.tls_security_level  # OpenSSL 3 has these versions at level 0 only
+    context.minimum_version = MINIMUM[minimum]
+    old = minimum in {"1.0", "1.1"}
+    level = 0 if old else security_level  # OpenSSL 3 has these versions at level 0 only
     if level is not None:
         context.set_ciphers(f"DEFAULT:@SECLEVEL={level}")
     if level == 0:
