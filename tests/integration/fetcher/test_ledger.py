@@ -16,6 +16,7 @@ from sqlalchemy import text
 from fetcher.accounts import Accounts
 from fetcher.adapters import check_jobs
 from fetcher.adapters.imap_uids import SEARCH_STEP
+from fetcher.api_mails import MailApi
 from fetcher.compare import Doors
 from fetcher.gate import Gate
 from fetcher.reconcile import MOST_TRIES, Checker
@@ -337,3 +338,20 @@ async def test_a_mail_shows_its_places_and_what_became_of_its_move(rig: Rig, dov
     assert (shown["move_to"], shown["move_error"]) == ("Done", "The folder Done is missing")
     assert (await rig.api.get(f"/mails/{further.id}")).json()["places"] == shown["places"]
     assert [one["places"] for one in (await rig.api.get("/mails")).json()["items"]] == [[], []]
+
+
+async def test_words_are_looked_for_in_steps_and_the_next_page_goes_on(rig: Rig) -> None:
+    lines = """
+        insert into ledger (id, scanner_id, generation, folder, uid_validity, uid, state, subject)
+        select 'm' || uid, 's', 1, 'INBOX', 7, uid, 'seen', case when uid in (1, 4, 25) then 'A needle' else 'Hay' end
+        from generate_series(1, 25) uid order by uid
+    """
+    await do(rig, lines)
+    api = MailApi(rig.tools, searched_at_once=10)
+    pages = [await api.list_mails(q="NEEDLE")]
+    while pages[-1].next is not None:
+        pages.append(await api.list_mails(q="NEEDLE", cursor=pages[-1].next))
+    assert [[one.uid for one in page.items] for page in pages] == [[25], [], [4, 1]]
+    first = await api.list_mails(q="hay", limit=4)
+    assert [one.uid for one in first.items] == [24, 23, 22, 21]
+    assert [one.uid for one in (await api.list_mails(q="hay", limit=4, cursor=first.next)).items] == [20, 19, 18, 17]

@@ -72,6 +72,8 @@ def _ledger() -> None:
     op.add_column("ledger", sa.Column("move_tries", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("ledger", sa.Column("move_error", sa.Text(), nullable=True))
     op.create_index("ix_ledger_move", "ledger", ["move_after"], postgresql_where=sa.text("move_to is not null"))
+    op.create_index("ix_ledger_outcome", "ledger", ["outcome_type", "number"])
+    op.create_index("ix_ledger_received", "ledger", ["received_at"])
     op.create_index("ix_ledger_duplicate", "ledger", ["duplicate_of"], postgresql_where=sa.text("duplicate_of is not null"))
 
 
@@ -133,6 +135,8 @@ def downgrade() -> None:
     for name in ("renamed_to", "problem"):
         op.drop_column("folders", name)
     op.drop_index("ix_ledger_duplicate", table_name="ledger")
+    op.drop_index("ix_ledger_received", table_name="ledger")
+    op.drop_index("ix_ledger_outcome", table_name="ledger")
     op.drop_index("ix_ledger_move", table_name="ledger")
     for name in ("move_error", "move_tries", "move_after", "moving_to", "move_to", "at_uid", "at_uid_validity", "at_folder"):
         op.drop_column("ledger", name)

@@ -236,6 +236,14 @@ async def further_places(conn: AsyncConnection, mail_id: str, limit: int) -> Seq
     return (await conn.execute(found.order_by(LEDGER.c.number).limit(limit))).all()
 
 
+async def end_of_search(conn: AsyncConnection, conditions: Iterable[Any], before: int | None, lines: int) -> int | None:
+    """The number of the line that comes after the newest so many; None where there are no more."""
+    found = select(LEDGER.c.number).where(*conditions)
+    if before is not None:
+        found = found.where(LEDGER.c.number < before)
+    return (await conn.execute(found.order_by(LEDGER.c.number.desc()).offset(lines).limit(1))).scalar()
+
+
 async def page(conn: AsyncConnection, conditions: Iterable[Any], before: int | None, limit: int) -> Sequence[Line]:
     """Lines newest first, below the number `before`."""
     found = select(LEDGER).where(*conditions)

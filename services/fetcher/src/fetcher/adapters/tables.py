@@ -193,6 +193,8 @@ LEDGER = Table(
     Index("ix_ledger_number", "number", unique=True),
     Index("ix_ledger_scanner_number", "scanner_id", "number"),
     Index("ix_ledger_message_id", "message_id"),
+    Index("ix_ledger_outcome", "outcome_type", "number"),
+    Index("ix_ledger_received", "received_at"),
     Index("ix_ledger_sha256", "scanner_id", "sha256", postgresql_where=text("duplicate_of is null")),
     Index("ix_ledger_seen", "scanner_id", postgresql_where=text("state = 'seen'")),
     Index("ix_ledger_unflagged", "scanner_id", postgresql_where=text("flag_wanted")),
