@@ -18,7 +18,7 @@ from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, TokenRefusedError, explain, needs_somebody
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
-from fetcher.chores import carry_moves
+from fetcher.chores import Carrier
 from fetcher.domain.backoff import pause
 from fetcher.domain.cursor import FolderState
 from fetcher.domain.lines import Origin
@@ -96,6 +96,7 @@ class Scanning:
         self._accounts = accounts
         self._pool = pool
         self.folder_scan = FolderScan
+        self.carrier = Carrier
         self.connection: Callable[[Account], Connection] = Connection
 
     async def scan(self, scanner: ScannerRow, held: Held, lease: Lease) -> Done:
@@ -144,7 +145,7 @@ class Scanning:
         """All of it; returns the UIDVALIDITY of each folder that could be read."""
         scanner = scan.scanner
         if scanner.has_moves:
-            await carry_moves(self._tools, mailbox, scan.lease, scanner)
+            await self.carrier(self._tools, mailbox, scan.lease, scanner).run()
         async with self._tools.engine.connect() as conn:
             folders = await scanners.selected_folders(conn, scanner)
         alive: dict[str, int] = {}

@@ -141,7 +141,7 @@ class _Lister:
 
     def _ask(self, command: str, *arguments: str | bytes) -> list[list[Any]]:
         self._imap.response(command)
-        status, answer = self._imap.xatom(command, *arguments)
+        status, answer = self._imap.xatom(command, *arguments)  # type: ignore[arg-type]  # bytes are sent as they are
         if status != "OK":
             raise imaplib.IMAP4.error(f"{command} failed: {answer!r}")
         return list(responses(self._imap.response(command)[1]))
