@@ -82,11 +82,10 @@ def no_starttls(server: str) -> MailboxError:
     )
 
 
-def starttls_refused(server: str, answer: str) -> MailboxError:
+def starttls_refused(server: str) -> MailboxError:
     """Offered, but not done when it was asked for."""
     return NoWayToSignInError(
-        f"{server} offers STARTTLS but refused it, so no password was sent: choose SSL type SSL with its port, or ask the provider. "
-        f"The server said: {answer}"
+        f"{server} offers STARTTLS but refused it, so no password was sent: choose SSL type SSL with its port, or ask the provider"
     )
 
 

@@ -11,7 +11,7 @@ from threading import Lock
 from imapclient import SocketTimeout
 
 from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import CaFileError, first_line, no_starttls, starttls_refused, tls_too_old
+from fetcher.adapters.imap_errors import CaFileError, no_starttls, starttls_refused, tls_too_old
 from fetcher.adapters.imap_wire import Client, Wire
 from shared.api import SslMethod, SslType
 
@@ -88,6 +88,6 @@ def _start_tls(client: Client, account: Account) -> None:
         client.starttls(tls_context(account))
     except imaplib.IMAP4.abort:
         raise
-    except imaplib.IMAP4.error as error:
-        raise starttls_refused(account.server, first_line(error)) from None
+    except imaplib.IMAP4.error:
+        raise starttls_refused(account.server) from None
     imap.untagged_responses.clear()
