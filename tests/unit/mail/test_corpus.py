@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from shared.mail.parse import parse
 from shared.mail.parts import Structure
+from tests.kit.corpus import needs_corpus, paths
 
-CORPUS: Final = Path(os.environ.get("MAILCONVERTER_CORPUS") or Path(__file__).resolve().parents[3].parent / "shared" / "corpus")
 SECONDS: Final = 1.0
 
-pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no corpus at {CORPUS}: set MAILCONVERTER_CORPUS to its folder")
+pytestmark = needs_corpus
 
 UUENCODE: Final = "uuencoded files within the text are not opened yet: the text keeps their lines"
 TNEF: Final = "winmail.dat is kept as one attachment, its files are not opened yet"
@@ -53,10 +51,6 @@ EXCEPTIONS: Final[dict[tuple[str, str], str]] = {
 }
 
 
-def names(folder: str) -> list[Path]:
-    return sorted((CORPUS / folder).glob("*.eml")) if CORPUS.is_dir() else []
-
-
 def folded(text: str) -> str:
     return " ".join(text.split())
 
@@ -84,7 +78,7 @@ def misses(raw: bytes, expected: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("folder", ["mime", "bounce", "autoreply", "pec", "malicious", "reply"])
 def test_every_mail_is_read_in_time(folder: str, record_property: Any) -> None:
-    mails = [(path.stem, path.read_bytes()) for path in names(folder)]
+    mails = [(path.stem, path.read_bytes()) for path in paths(folder)]
     assert mails
     spent = []
     for name, raw in mails:
@@ -99,7 +93,7 @@ def test_every_mail_is_read_in_time(folder: str, record_property: Any) -> None:
 def test_the_mails_are_as_their_suites_expect() -> None:
     found = {
         (path.stem, key)
-        for path in names("mime")
+        for path in paths("mime")
         if (expectation := path.with_suffix(".expected.json")).is_file()
         for key in misses(path.read_bytes(), json.loads(expectation.read_text("utf-8")))
     }

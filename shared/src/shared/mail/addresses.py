@@ -12,6 +12,11 @@ from shared.mail.words import decode_words, no_bidi, one_line
 
 # Unclosed quotes and brackets match to the end, so that each character is looked at once.
 _TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*+"?|<[^<>]*+>?|[(),;:]|\\.|[^"<(),;:\\]++|.', re.DOTALL)
+# One mailbox as nearly all are written: nothing in it needs the tokens above.
+_ATOM: Final = r"[\w.!#$%&'*+/=?^`{|}~-]{1,128}@[A-Za-z0-9.-]{1,253}"
+_ORDINARY: Final = re.compile(
+    rf'\s{{0,16}}(?:(?:"([^"\\]{{0,512}})"|([^"\\(),;:<>@]{{0,512}}+))\s{{0,16}}<({_ATOM})>|({_ATOM}))\s{{0,16}}(?:,|$)', re.ASCII
+)
 _PARENTHESES: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"[^\s<>,;:()\"]{1,512}@[^\s<>,;:()\"]{1,512}")
@@ -32,6 +37,26 @@ class _Pending:
 def addresses(value: str) -> list[Address]:
     """Every mailbox of an unfolded address field, groups flattened. Names are decoded, addresses kept as written."""
     value = value[:MAX_FIELD_BYTES]
+    found = ordinary_addresses(value)
+    return tolerant_addresses(value) if found is None else found
+
+
+def ordinary_addresses(value: str) -> list[Address] | None:
+    """The addresses when all of them are written as `Anna <a@b.example>`, `"Rossi, Anna" <a@b.example>` or `a@b.example`; else None."""
+    found: list[Address] = []
+    pos, end = 0, len(value)
+    while pos < end and len(found) < MAX_ADDRESSES:
+        match = _ORDINARY.match(value, pos)
+        if match is None:
+            return None
+        quoted, plain, angle, bare = match.groups()
+        found.append(Address(name=_text(quoted or plain or ""), address=angle or bare))
+        pos = match.end()
+    return found
+
+
+def tolerant_addresses(value: str) -> list[Address]:
+    """The addresses whatever the value is, token by token."""
     if not _balanced(value):  # one stray quote or parenthesis would swallow all addresses after it
         value = re.sub(r'["()\\]', " ", value)
     found: list[Address] = []
@@ -137,4 +162,6 @@ def _name(phrase: list[str]) -> str:
 
 
 def _text(raw: str) -> str:
+    if not raw:
+        return ""
     return no_bidi(decode_words(_ESCAPED.sub(r"\1", raw) if "\\" in raw else raw))[:MAX_SUBJECT]

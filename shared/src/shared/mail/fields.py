@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,60 +12,94 @@ from shared.mail.charset import decode_header_bytes, decode_word
 from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
+_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n", re.MULTILINE)
 _PARAM: Final = re.compile(r'([^\s=;"]{1,128})\s{0,80}=\s{0,80}("(?:\\.|[^"\\])*+"?|[^;]*+)', re.DOTALL)
 _MAX_PARAMS: Final = 200
+_SHORT: Final = 64
 _SECTION: Final = re.compile(r"(.+?)\*(\d{1,3})?(\*)?$")
-_CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r'\\(["\\])')
+_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
+_ORDINARY_BLOCK: Final = 64 * 1024
+_ORDINARY_PART_BLOCK: Final = 4 * 1024
 
 
-@dataclass(slots=True)
 class Fields:
-    """The fields of one header block in order, names as written, values as raw bytes still folded; and where the body starts."""
+    """The fields of one header block in order, names as written, values unfolded and decoded but for their encoded words."""
 
-    raw: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: int = 0
-    defects: list[str] = field(default_factory=list)
-    _index: dict[bytes, list[bytes]] = field(default_factory=dict)
-    _hint: str | None = None
+    __slots__ = ("_index", "body", "defects", "pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]], body: int, defects: Iterable[str] = ()) -> None:
+        self.pairs = pairs
+        self.body = body
+        """Where the body starts."""
+        self.defects = list(defects)
+        self._index: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._index.setdefault(name.lower(), []).append(value)
 
     def all(self, name: str) -> list[str]:
-        """Every value of that name, unfolded, its 8-bit bytes decoded, encoded words not yet."""
-        if not self._index:
-            for key, value in self.raw:
-                self._index.setdefault(key.lower(), []).append(value)
-        return [self.text(value) for value in self._index.get(name.lower().encode(), [])]
+        """Every value of that name."""
+        return self._index.get(name.lower(), [])
 
     def first(self, name: str) -> str:
         """The first value that is not blank: a second Subject or From is the odd one (RFC 5322, 3.6)."""
-        return next((value for value in self.all(name) if value.strip()), "")
-
-    def text(self, value: bytes) -> str:
-        if b"\n" in value or b"\r" in value:
-            value = value.replace(b"\r", b"").replace(b"\n", b"")
-        return value.decode("ascii") if value.isascii() else decode_header_bytes(value, self.hint)
-
-    @property
-    def hint(self) -> str:
-        if self._hint is None:
-            found = _CHARSET.search(b" ".join(value[:4096] for key, value in self.raw if key.lower() == b"content-type"))
-            self._hint = found[1].decode("ascii", "replace") if found else ""
-        return self._hint
+        for value in self._index.get(name.lower(), ()):
+            if value and not value.isspace():
+                return value
+        return ""
 
 
 def read_fields(raw: bytes, start: int = 0, is_delimiter: Callable[[bytes], object] = lambda _line: None) -> Fields:
     """The header block at `start`. It ends at a blank line, at a line that cannot be one of it, or at a MIME delimiter."""
-    fields = Fields()
+    return ordinary_fields(raw, start) or tolerant_fields(raw, start, is_delimiter)
+
+
+def ordinary_fields(raw: bytes, start: int) -> Fields | None:
+    """The block when nothing about it is odd, as nearly always, by one pass of a regular expression; else None."""
+    stop = start + (_ORDINARY_PART_BLOCK if start else _ORDINARY_BLOCK)
+    end = raw.find(b"\r\n\r\n", start, stop)
+    end, body = (end + 2, end + 4) if end >= 0 else ((end := raw.find(b"\n\n", start, stop)) + 1, end + 2)
+    block = raw[start:end].decode("latin-1")
+    if end <= 0 or block.startswith("--") or "\n--" in block:
+        return None
+    if "\r" in block:
+        returns = block.count("\r")
+        block = block.replace("\r\n", "\n")
+        if len(block) + returns != end - start:  # a bare CR
+            return None
+    found = _WHOLE_FIELD.findall(block)
+    if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != len(block) or len(found) > MAX_FIELDS:
+        return None
+    return Fields(_texts([(name, value.replace("\n", "")) for name, value in found], all_ascii=block.isascii()), body)
+
+
+def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], object]) -> Fields:
+    """The block line by line, whatever it is."""
     spans: list[tuple[bytes, int, int]] = []
-    fields.body = _scan(fields, spans, raw, start, is_delimiter)
-    fields.raw = [(name, raw[begin : min(end, begin + MAX_FIELD_BYTES)]) for name, begin, end in spans[:MAX_FIELDS]]
+    defects: list[str] = []
+    body = _scan(defects, spans, raw, start, is_delimiter)
+    values = [
+        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].replace(b"\r", b"").replace(b"\n", b"").decode("latin-1"))
+        for name, begin, end in spans[:MAX_FIELDS]
+    ]
     if len(spans) > MAX_FIELDS:
-        _once(fields, f"more than {MAX_FIELDS} header fields, the rest was left out")
+        defects.append(f"more than {MAX_FIELDS} header fields, the rest was left out")
     if any(end - begin > MAX_FIELD_BYTES for _, begin, end in spans):
-        _once(fields, "a header field is too long, its rest was left out")
-    return fields
+        defects.append("a header field is too long, its rest was left out")
+    return Fields(_texts(values, all_ascii=False), body, dict.fromkeys(defects))
 
 
-def _scan(fields: Fields, spans: list[tuple[bytes, int, int]], raw: bytes, start: int, is_delimiter: Callable[[bytes], object]) -> int:
+def _texts(values: list[tuple[str, str]], *, all_ascii: bool) -> list[tuple[str, str]]:
+    """The values, read as Latin-1 so far, by the charset their bytes are in."""
+    if all_ascii or all(value.isascii() for _, value in values):
+        return values
+    types = [value[:4096] for name, value in values if name.lower() == "content-type"]
+    found = _CHARSET.search(" ".join(types))
+    hint = found[1] if found else ""
+    return [(name, value if value.isascii() else decode_header_bytes(value.encode("latin-1"), hint)) for name, value in values]
+
+
+def _scan(defects: list[str], spans: list[tuple[bytes, int, int]], raw: bytes, start: int, is_delimiter: Callable[[bytes], object]) -> int:
     """Puts name and value's place of each field to `spans`; the offset of the body."""
     pos, stop = start, min(len(raw), start + MAX_HEADER_BLOCK)
     while pos < stop:
@@ -80,23 +114,24 @@ def _scan(fields: Fields, spans: list[tuple[bytes, int, int]], raw: bytes, start
             spans[-1] = (spans[-1][0], spans[-1][1], end)
         elif match is not None:
             spans.append((match[1], pos + match.end(), end))
-        elif line.strip() and not _skips(fields, raw, line, end, at_start=pos == start, within=bool(spans)):
+        elif line.strip() and not _skips(defects, raw, line, end, at_start=pos == start, within=bool(spans)):
             return pos
         pos = end
     if pos < len(raw):
-        _once(fields, "header block is too long, its rest was left out")
+        defects.append("header block is too long, its rest was left out")
     # only the mail's own block is looked for its far end: a thousand parts doing so would be quadratic
     return _blank_line(raw, pos) if pos < len(raw) and start == 0 else pos
 
 
-def _skips(fields: Fields, raw: bytes, line: bytes, following: int, *, at_start: bool, within: bool) -> bool:
+def _skips(defects: list[str], raw: bytes, line: bytes, following: int, *, at_start: bool, within: bool) -> bool:
     """A foreign line within the header block: mbox's `From `, or a line between two fields. Else the body begins here."""
     if at_start and line.startswith((b"From ", b">From ")):
         return True
     if not within or _FIELD.match(raw[following : following + 512]) is None:
-        _once(fields, "no blank line after the header block")
+        defects.append("no blank line after the header block")
         return False
-    _once(fields, "a line of the header block is no field")
+    if not defects:
+        defects.append("a line of the header block is no field")
     return True
 
 
@@ -105,14 +140,18 @@ def _blank_line(raw: bytes, pos: int) -> int:
     return found.end() if found else len(raw)
 
 
-def _once(fields: Fields, defect: str) -> None:
-    if defect not in fields.defects:
-        fields.defects.append(defect)
-
-
-def params(value: str) -> tuple[str, dict[str, str]]:
+def params(value: str) -> tuple[str, Mapping[str, str]]:
     """`text/plain; charset=x` as `("text/plain", {"charset": "x"})`: first of equal names wins, RFC 2231 sections joined and decoded."""
-    value = value[:MAX_FIELD_BYTES]
+    return _known_params(value) if len(value) <= _SHORT else _params(value[:MAX_FIELD_BYTES])
+
+
+@lru_cache(maxsize=1024)
+def _known_params(value: str) -> tuple[str, Mapping[str, str]]:
+    """Most parts of most mails have one of few types."""
+    return _params(value)
+
+
+def _params(value: str) -> tuple[str, Mapping[str, str]]:
     head, _, rest = value.partition(";")
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
@@ -120,13 +159,14 @@ def params(value: str) -> tuple[str, dict[str, str]]:
         if count >= _MAX_PARAMS:
             break
         name, text = match[1].lower(), _unquote(match[2])
-        section = _SECTION.match(name)
+        section = _SECTION.match(name) if "*" in name else None
         if section is None:
             plain.setdefault(name, text)
         else:
             extended = section[3] is not None or section[2] is None
             sections.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, extended))
-    plain.update({name: _joined(parts) for name, parts in sections.items()})
+    if sections:
+        plain.update({name: _joined(parts) for name, parts in sections.items()})
     return head.strip().lower(), plain
 
 
@@ -134,7 +174,8 @@ def _unquote(text: str) -> str:
     if not text.startswith('"'):
         return text.strip()
     # only quotes and backslashes are escaped in practice: `C:\temp\x` is a Windows path
-    return re.sub(r'\\(["\\])', r"\1", text[1:].removesuffix('"'))
+    text = text[1:].removesuffix('"')
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
 def _joined(parts: dict[int, tuple[str, bool]]) -> str:

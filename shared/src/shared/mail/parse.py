@@ -14,9 +14,10 @@ from shared.mail.kinds import kind_of
 from shared.mail.limits import MAX_BODY_INPUT, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
 from shared.mail.model import Attachment, ParsedMail
 from shared.mail.parts import Part, Structure, attachment
-from shared.mail.text import clean, cut
-from shared.mail.words import decode_words
+from shared.mail.text import clean, cut_clean
+from shared.mail.words import decode_words, one_line
 
+_LONG: Final = 1024
 _BODY_TYPES: Final = {"text/plain", "text/html"}
 
 
@@ -47,7 +48,7 @@ def parse(raw: bytes) -> ParsedMail:
             _read(structure, part, bodies)
         else:
             attachments.append(attachment(part, structure.content(part)))
-    text, text_cut = cut(_text(bodies.found), TEXT_LIMIT)
+    text, text_cut = cut_clean(_text(bodies.found), TEXT_LIMIT)
     html, html_cut = _html(bodies.found)
     found = read_envelope(structure.root.fields)
     defects = [*found.pop("defects"), *structure.defects]
@@ -93,7 +94,7 @@ def _text(bodies: list[_Body]) -> str:
     """Plain texts in order; an HTML part is rendered unless an alternative says the same plainly."""
     plain_groups = {body.part.group for body in bodies if not body.is_html} - {0}
     texts = [
-        html_to_text(body.text) if body.is_html else body.text.strip("\n")
+        clean(html_to_text(body.text)) if body.is_html else body.text.strip("\n")
         for body in bodies
         if not body.is_html or body.part.group not in plain_groups
     ]
@@ -110,16 +111,16 @@ def _html(bodies: list[_Body]) -> tuple[str | None, bool]:
         for body in bodies
         if body.is_html or body.part.group not in html_groups
     ]
-    return cut("\n".join(shown), TEXT_LIMIT)
+    return cut_clean("\n".join(shown), TEXT_LIMIT)
 
 
 def _headers(fields: Fields) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     room = MAX_HEADERS_CHARS
-    for name, value in fields.raw:
-        text = decode_words(fields.text(value), min(MAX_SHORT_FIELD, room))
+    for name, value in fields.pairs:
+        text = decode_words(value, min(MAX_SHORT_FIELD, room)) if "=?" in value or len(value) > _LONG else one_line(value)
         room -= len(text) + len(name)
         if room <= 0:
             break
-        found.append((name.decode("ascii"), text))
+        found.append((name, text))
     return found

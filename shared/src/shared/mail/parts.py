@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,9 +13,9 @@ from shared.mail.fields import Fields, params, read_fields
 from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PARTS
 from shared.mail.model import Attachment
 from shared.mail.names import attachment_name
-from shared.mail.words import from_base64, one_line
+from shared.mail.transfer import decoded
+from shared.mail.words import one_line
 
-_DELIMITER: Final = re.compile(rb"^--[^\n]*+", re.MULTILINE)
 _TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
 _BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
 _GUESSED_IN: Final = 4096
@@ -29,7 +28,7 @@ class Part:
     number: str
     fields: Fields
     type: str
-    params: dict[str, str]
+    params: Mapping[str, str]
     start: int
     end: int
     parents: tuple[str, ...] = ()
@@ -39,7 +38,7 @@ class Part:
     boundary: bytes | None = None
     children: int = 0
     disposition: str = ""
-    disposition_params: dict[str, str] = field(default_factory=dict)
+    disposition_params: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def multipart(self) -> bool:
@@ -47,7 +46,7 @@ class Part:
 
     @property
     def encoding(self) -> str:
-        return self.fields.first("Content-Transfer-Encoding").partition(";")[0].partition("(")[0].strip(" \t\"'").lower()
+        return self.fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
 
 
 class Structure:
@@ -73,7 +72,7 @@ class Structure:
         """The part's bytes without its transfer encoding; with a limit, at least that many of its first ones if it has them."""
         end = part.end if limit is None else min(part.end, part.start + limit * 4)
         data = self.raw[part.start : end]
-        data = _decoded(data, part.encoding)
+        data = decoded(data, part.encoding)
         return data if limit is None else data[:limit]
 
     def defect(self, text: str) -> None:
@@ -85,30 +84,44 @@ class Structure:
             self.root.end = len(self.raw)
             return
         pos = self.root.start
-        for count, match in enumerate(_DELIMITER.finditer(self.raw, pos)):
-            if count >= MAX_DELIMITER_LINES or len(self.parts) > MAX_PARTS:
-                self.defect(f"more than {MAX_PARTS} parts, the rest was left out")
-                self._close(0, match.start())
-                return
-            if match.start() >= pos:
-                pos = self._line(match)
+        for _ in range(MAX_DELIMITER_LINES):
+            at = self._hyphens(pos)
+            if at < 0 or len(self.parts) > MAX_PARTS:
+                break
+            pos = self._line(at)
             if not self._open:
                 return
+        else:
+            at = pos
+        if at >= 0:
+            self.defect(f"more than {MAX_PARTS} parts, the rest was left out")
+            self._close(0, at)
+            return
         if self._open:
             self.defect("a multipart has no end")
         self._close(0, len(self.raw))
 
-    def _line(self, match: re.Match[bytes]) -> int:
+    def _hyphens(self, pos: int) -> int:
+        """Offset of the next line that may be a delimiter, -1 for none. A long needle is found faster, and only one may be looked for."""
+        lead = b"--" + next(iter(self._depths)) if len(self._depths) == 1 else b"--"
+        if self.raw.startswith(lead, pos) and self.raw[pos - 1 : pos] in {b"\n", b""}:
+            return pos
+        found = self.raw.find(b"\n" + lead, pos)
+        return found + 1 if found >= 0 else -1
+
+    def _line(self, at: int) -> int:
         """Handles a line that begins with two hyphens; the offset where the walk goes on."""
-        found = self._delimiter(match[0])
+        end = self.raw.find(b"\n", at)
+        end = end if end >= 0 else len(self.raw)
+        found = self._delimiter(self.raw[at:end])
         if found is None:
-            return match.end()
+            return end
         depth, last = found
-        self._close(depth + 1, match.start())
+        self._close(depth + 1, at)
         if last:
-            self._close(depth, match.start())
-            return match.end()
-        return self._begin(min(match.end() + 1, len(self.raw))).start
+            self._close(depth, at)
+            return end
+        return self._begin(min(end + 1, len(self.raw))).start
 
     def _delimiter(self, line: bytes) -> tuple[int, bool] | None:
         """Depth of the multipart that the line belongs to, and whether it is its last one."""
@@ -226,11 +239,3 @@ def _guess(raw: bytes, start: int) -> bytes:
     """A multipart without a boundary parameter: its first line with two hyphens, if that comes again."""
     match = re.compile(rb"^--([^\s][^\r\n]{0,200}?)[ \t]*\r?$", re.MULTILINE).search(raw, start, start + _GUESSED_IN)
     return match[1] if match and raw.find(b"\n--" + match[1], match.end()) > 0 else b""
-
-
-def _decoded(data: bytes, encoding: str) -> bytes:
-    if encoding.startswith("base64"):
-        return from_base64(data)
-    if encoding.startswith(("quoted-printable", "quoted_printable")):
-        return binascii.a2b_qp(data)
-    return data

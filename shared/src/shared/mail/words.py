@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.mail.charset import decode_word
 from shared.mail.limits import MAX_ENCODED_WORDS, MAX_SHORT_FIELD
+from shared.mail.transfer import from_base64
 
 # The charset may carry a language (RFC 2231, 5). Blanks within Q text are forbidden and common.
 _WORD: Final = re.compile(r"=\?([\w.:()/+-]{1,64})(?:\*[\w-]{0,32})?\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=)){0,4000}+)\?=")
@@ -15,8 +16,6 @@ _HEX: Final = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI: Final = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_NOT_BASE64: Final = bytes(b for b in range(256) if not (chr(b).isascii() and (chr(b).isalnum() or chr(b) in "+/=")))
-_MAX_BASE64_RUNS: Final = 10_000
 
 
 def decode_words(value: str, limit: int = MAX_SHORT_FIELD) -> str:
@@ -49,26 +48,17 @@ def decode_words(value: str, limit: int = MAX_SHORT_FIELD) -> str:
 
 def one_line(text: str) -> str:
     """Header text for everything behind the border: no line break or control character, which could start another field, is left."""
-    return _LONE_SURROGATE.sub("\ufffd", _BLANKS.sub(" ", text)).strip()
+    if "\t" in text:
+        text = text.replace("\t", " ")
+    if text.isprintable() and "  " not in text:  # as nearly always
+        return text.strip()
+    text = " ".join(text.split())
+    return text if text.isprintable() else _LONE_SURROGATE.sub("\ufffd", _BLANKS.sub(" ", text)).strip()
 
 
 def no_bidi(text: str) -> str:
     """Without the marks that show `exe.gpj` as `jpg.exe`."""
     return _BIDI.sub("", text)
-
-
-def from_base64(data: bytes) -> bytes:
-    """Base64 with foreign characters, missing padding or several padded runs one after the other."""
-    clean = data.translate(None, _NOT_BASE64)
-    runs = [clean] if clean.find(b"=") in {-1, len(clean) - 1, len(clean) - 2} else clean.split(b"=", _MAX_BASE64_RUNS)
-    return b"".join(_run(run.replace(b"=", b"")) for run in runs if run)
-
-
-def _run(data: bytes) -> bytes:
-    rest = len(data) % 4
-    if rest == 1:
-        data = data[:-1]  # six bits make no byte
-    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
 
 
 def _mixed(text: str, charset: str) -> str:
