@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-Answer = Callable[[str, str, str], list[bytes] | None]
-"""(tag, command, arguments) → lines to send, None to cut the connection."""
+Answer = Callable[[str, str, str], Iterable[bytes] | None]
+"""(tag, command, arguments) → lines to send, perhaps without end; None to cut the connection."""
 
 
 class ScriptedImap:
@@ -23,6 +24,10 @@ class ScriptedImap:
             timeout = 30
 
             def handle(self) -> None:
+                with suppress(OSError):  # clients hang up when they have enough
+                    self.talk()
+
+            def talk(self) -> None:
                 if greeting is not None:
                     self.wfile.write(greeting + b"\r\n")
                 while line := self.rfile.readline():
@@ -30,7 +35,7 @@ class ScriptedImap:
                     tag, _, rest = outer.received[-1].partition(" ")
                     command, _, arguments = rest.partition(" ")
                     if command.upper() == "CAPABILITY":
-                        answers: list[bytes] | None = [f"* CAPABILITY {capability}".encode(), f"{tag} OK done".encode()]
+                        answers: Iterable[bytes] | None = [f"* CAPABILITY {capability}".encode(), f"{tag} OK done".encode()]
                     elif command.upper() == "LOGOUT":
                         answers = [b"* BYE", f"{tag} OK done".encode()]
                     else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_errors import MailboxError
+from fetcher.adapters.imap_errors import MailboxError, first_line
 from fetcher.domain.mails import Fetched, Listed
 from fetcher.mailbox import Mailbox
 from shared.observability import RETRIES, get_logger
@@ -77,7 +77,7 @@ async def _one_by_one(mailbox: Mailbox, group: Sequence[Listed]) -> Batch:
             if reconnects > MAX_RECONNECTS:
                 raise MailboxError(f"{mailbox.account.server} broke {reconnects} connections while mails were fetched") from error
             await mailbox.reopen()
-            total.failed[one.uid] = str(error)[:200] or type(error).__name__
+            total.failed[one.uid] = first_line(error) or type(error).__name__
             continue
         total.fetched.extend(part.fetched)
         total.gone.extend(part.gone)

@@ -142,13 +142,14 @@ def _protocol_words(error: imaplib.IMAP4.error, server: str, port: int) -> str:
     return f"{server} gave an answer that is no good IMAP ({said}): it is tried again by itself."
 
 
-def first_line(error: Exception) -> str:
-    """What the server said, bounded."""
+def first_line(error: BaseException) -> str:
+    """What the server said: one line, bounded, without what cannot be shown or stored."""
     text = str(error)
-    if text.startswith(("b'", 'b"')):
-        text = text[2:-1]
-    return text.splitlines()[0][:200] if text else ""
+    first = text.splitlines()[0] if text else ""
+    if first.startswith(("b'", 'b"')):
+        first = first[2:].rstrip("'\"")
+    return "".join(char for char in first if char.isprintable())[:200]
 
 
 def _short(error: BaseException) -> str:
-    return str(error).replace("\x00", "")[:200] or type(error).__name__
+    return first_line(error) or type(error).__name__
