@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fetcher.adapters.imap_syntax import quoted, responses
+from fetcher.adapters.imap_syntax import answer_text, quoted, responses
 from fetcher.adapters.imap_wire import Client
 from fetcher.domain.folder_names import INBOX, canonical, decoded
 
@@ -52,7 +52,10 @@ class _Namespace:
 
 def list_folders(client: Client, *, counted: bool, clock: Callable[[], float] = time.monotonic) -> list[Listing]:
     """All folders in the order of their tree: INBOX first, each behind its parents, which are added where the server leaves them out."""
-    return _in_tree(_Lister(client, clock, counted=counted).listings())
+    try:
+        return _in_tree(_Lister(client, clock, counted=counted).listings())
+    except (TypeError, AttributeError, ValueError, IndexError) as error:  # strings where lists belong, or the other way round
+        raise imaplib.IMAP4.error(f"the list of folders cannot be read: {error}") from error
 
 
 def renamed(listings: Iterable[Listing], uid_validity: int, selected: Collection[str]) -> str | None:
@@ -143,7 +146,7 @@ class _Lister:
         self._imap.response(command)
         status, answer = self._imap.xatom(command, *arguments)  # type: ignore[arg-type]  # bytes are sent as they are
         if status != "OK":
-            raise imaplib.IMAP4.error(f"{command} failed: {answer!r}")
+            raise imaplib.IMAP4.error(f"{command} failed: {answer_text(answer)}")
         return list(responses(self._imap.response(command)[1]))
 
     def _has(self, capability: str) -> bool:

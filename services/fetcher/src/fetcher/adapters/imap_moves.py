@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from fetcher.adapters.imap_syntax import quoted_name
+from fetcher.adapters.imap_syntax import answer_text, quoted_name
 from fetcher.adapters.imap_wire import Client
 
 MOST_CANDIDATES = 20
@@ -54,8 +54,8 @@ def transfer(client: Client, uids: Sequence[int], folder: str, way: Way) -> Copi
     command = "MOVE" if way is Way.MOVE else "COPY"
     status, answer = client.wire.uid(command, _set(uids), quoted_name(folder))  # type: ignore[arg-type]  # bytes are sent as they are
     if status != "OK":
-        raise imaplib.IMAP4.error(f"{command} failed: {_text(answer)}")
-    return _copied(client.wire.response("COPYUID")[1], frozenset(uids))
+        raise imaplib.IMAP4.error(f"{command} failed: {answer_text(answer)}")
+    return copied_uids(client.wire.response("COPYUID")[1], frozenset(uids))
 
 
 def remove(client: Client, uids: Sequence[int], way: Way) -> None:
@@ -100,16 +100,7 @@ def candidates(client: Client, message_id: str | None, size: int) -> list[int]:
     return sorted(client.search(criteria), reverse=True)[:MOST_CANDIDATES]
 
 
-def _set(uids: Sequence[int]) -> str:
-    return ",".join(str(uid) for uid in uids)
-
-
-def _text(answer: Sequence[object]) -> str:
-    first = answer[0] if answer else b""
-    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
-
-
-def _copied(data: Sequence[object], asked: frozenset[int]) -> Copied:
+def copied_uids(data: Sequence[object], asked: frozenset[int]) -> Copied:
     """Read COPYUID; MOVE may give several. What does not fit together tells nothing: the mail is found by its bytes then."""
     validity, uids = None, dict[int, int]()
     for one in data:
@@ -121,6 +112,10 @@ def _copied(data: Sequence[object], asked: frozenset[int]) -> Copied:
             validity = int(parts[0])
             uids |= dict(zip(sources, places, strict=True))
     return Copied(validity, uids) if uids else Copied()
+
+
+def _set(uids: Sequence[int]) -> str:
+    return ",".join(str(uid) for uid in uids)
 
 
 def _numbers(uid_set: bytes, most: int) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fetcher.domain.folder_names import encoded
@@ -25,6 +25,12 @@ def quoted_name(name: str) -> bytes:
         return quoted(encoded(name))
     except ValueError as error:
         raise imaplib.IMAP4.error(str(error)) from None
+
+
+def answer_text(answer: Sequence[object]) -> str:
+    """What the server said with its OK, NO or BAD."""
+    first = answer[0] if answer else b""
+    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
 def responses(data: Iterable[Any]) -> Iterator[list[Any]]:
