@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from pydantic import SecretStr
 
 from console.accounts import Accounts
@@ -21,8 +21,8 @@ from shared.service import migrations_folder
 from tests.kit.browsing import ADMINISTRATOR, CHROMIUM, NOBODY_LISTENS, SERVICE_TOKEN, Console, Watched, new_context, served
 from tests.kit.ports import free_port
 from tests.kit.stack import TestStack
-from tests.kit.stand_in import SERVICE_HOSTS, stand_in
-from tests.kit.stand_in_world import World
+from tests.kit.stand_in import stand_in
+from tests.kit.stand_in_world import SERVICE_HOSTS, World
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +101,11 @@ def watched(console: Console, world: World, signed_in_state: dict[str, object], 
     yield made
     context.close()
     assert not made.complaints, made.complaints
+
+
+@pytest.fixture
+def scriptless(console: Console, world: World, signed_in_state: dict[str, object], browser: Browser) -> Iterator[Page]:
+    """A signed-in administrator's page in a browser without scripts."""
+    context = new_context(browser, signed_in_state, java_script_enabled=False)
+    yield context.new_page()
+    context.close()

@@ -135,7 +135,7 @@ def _select_inbox(page: Page) -> None:
     expect(page.get_by_label("INBOX")).to_be_checked()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Scan now").click()
-    expect(page.get_by_text("The scan is finished")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#job")).to_contain_text("The scan is finished", timeout=SOON_MS)
 
 
 def _add_rules(page: Page) -> None:

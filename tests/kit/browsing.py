@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from tests.kit.eventually import eventually
@@ -47,6 +48,14 @@ class Watched:
         # Chromium tells of every answer of 400 or more; pages of errors are meant.
         if bad and "the server responded with a status of" not in complaint:
             self.complaints.append(complaint)
+
+
+def accessible(page: Page) -> None:
+    """No violation axe knows of, one main heading, nothing wider than the screen."""
+    found = Axe().run(page).response["violations"]
+    assert not found, [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found]
+    assert page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
 @dataclass

@@ -6,37 +6,22 @@ What it answers are the models of `shared.api`, so a page that reads a field the
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 
 from shared import api
 from shared.http import ProblemError, install_problems, not_found
-from tests.kit.stand_in_world import World, new_decision, new_scanner, new_sender
-
-NOW = datetime.now(UTC)
-SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
-"""The stand-in serves all four; the address tells which one was meant."""
-
-HTML = (
-    '<p>Hello,</p><p>the <b>invoice</b> is wrong, see <a href="https://example.com/" rel="noopener">this page</a>.</p>'
-    "<ul><li>Sum</li><li>VAT</li></ul>"
-)
-LONG = (
-    "Hello,\n\nI ordered three chairs and got two tables.\nWhat now?\n\nAnna\n\n"
-    "On Mon, 23 Nov 2026 at 10:00, Help wrote:\n> We have sent your order.\n> Regards\n"
-)
-
-T = TypeVar("T")
-M = TypeVar("M", bound=api.ApiModel)
+from tests.kit.stand_in_fetcher import serve_fetcher
+from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_decision, new_sender, one
 
 
 def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    for add in (_serve_fetcher, _serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+    for add in (serve_fetcher, _serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
         add(app, world)
 
     @app.middleware("http")
@@ -47,107 +32,6 @@ def stand_in(world: World) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-def _one(known: dict[Any, T], key: Any, what: str) -> T:
-    if key not in known:
-        raise not_found(what, key)
-    return known[key]
-
-
-def _changed(known: dict[Any, M], key: Any, patch: api.ApiModel) -> M:
-    fields = {name: value for name, value in patch.model_dump(exclude_unset=True).items() if name != "password"}
-    item = _one(known, key, "thing")
-    known[key] = type(item).model_validate(item.model_dump() | fields | {"version": getattr(item, "version", 0) + 1})
-    return known[key]
-
-
-def _serve_fetcher(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
-    @app.get("/scanners")
-    def scanners() -> api.Page[api.Scanner]:
-        return api.Page(items=list(world.scanners.values()))
-
-    @app.post("/scanners", status_code=201)
-    def create(wanted: api.ScannerIn) -> api.Scanner:
-        made = new_scanner(str(uuid4()), **wanted.model_dump(exclude={"password"}), state=api.ScannerState())
-        world.scanners[made.id] = made
-        return made
-
-    @app.get("/scanners/{key}")
-    def scanner(key: str) -> api.Scanner:
-        return _one(world.scanners, key, "scanner")
-
-    @app.patch("/scanners/{key}")
-    def change(key: str, patch: api.ScannerPatch) -> api.Scanner:
-        return _changed(world.scanners, key, patch)
-
-    @app.delete("/scanners/{key}", status_code=204)
-    def delete(key: str) -> None:
-        world.scanners.pop(key)
-
-    @app.post("/scanners/{key}/test")
-    def test(key: str) -> api.TestResult:
-        steps = ["Connected to imap.company.example:993", "TLS 1.3, the certificate is valid until 2027-03-01"]
-        if key == "billing":
-            return api.TestResult(
-                ok=False, message="The server refused the login: [AUTHENTICATIONFAILED] Invalid credentials.", steps=steps
-            )
-        return api.TestResult(ok=True, message="Signed in as help@company.example.", steps=[*steps, "Signed in", "INBOX has 1,204 mails"])
-
-    @app.post("/scanners/{key}/scan", status_code=202)
-    def scan(key: str) -> api.Job:
-        return api.Job(id="fetcher-1", state="queued")
-
-    @app.get("/jobs/{key}")
-    def job(key: str) -> api.Job:
-        return api.Job(id=key, state="done", done=12, total=12)
-
-    @app.get("/scanners/{key}/folders")
-    def folders(key: str) -> api.FolderList:
-        if key == "billing":
-            raise ProblemError(502, "The mailbox cannot be read", "The server refused the login of billing@company.example.")
-        named = {
-            "INBOX": None,
-            "INBOX/Orders": None,
-            "INBOX/Orders/2026": None,
-            "Sent": "\\Sent",
-            "Spam": "\\Junk",
-            "Public": None,
-            "Public/Übersicht": None,
-        }
-        return api.FolderList(
-            items=[
-                api.Folder(name=name, delimiter="/", special_use=use, selectable=name != "Public", selected=name in world.folders)
-                for name, use in named.items()
-            ]
-        )
-
-    @app.put("/scanners/{key}/folders")
-    def select(key: str, wanted: api.FolderSelection) -> api.FolderList:
-        world.folders = wanted.selected
-        return folders(key)
-
-    @app.get("/mails")
-    def mails(q: str = "", outcome: str = "", scanner_id: str = "") -> api.Page[api.Mail]:
-        fits = [
-            mail
-            for mail in world.mails.values()
-            if q.lower() in mail.subject.lower() and (not outcome or (mail.outcome and mail.outcome.type == outcome))
-        ]
-        return api.Page(items=[mail for mail in fits if scanner_id in {"", mail.scanner_id}])
-
-    @app.get("/mails/{key}")
-    def mail(key: str) -> api.Mail:
-        return _one(world.mails, key, "mail")
-
-    @app.get("/mails/{key}/raw")
-    def raw(key: str) -> Response:
-        return Response(b"Subject: raw\r\n\r\n", media_type="message/rfc822", headers={"Content-Disposition": "attachment"})
-
-    @app.post("/mails/{key}/retry", status_code=202)
-    def retry(key: str) -> api.Mail:
-        world.mails[key] = _one(world.mails, key, "mail").model_copy(update={"outcome": None})
-        return world.mails[key]
 
 
 def _serve_rules(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
@@ -173,11 +57,11 @@ def _serve_rules(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of
 
     @app.get("/rules/{key}")
     def rule(key: str) -> api.Rule:
-        return _one(world.rules, key, "rule")
+        return one(world.rules, key, "rule")
 
     @app.patch("/rules/{key}")
     def change(key: str, patch: api.RulePatch) -> api.Rule:
-        return _changed(world.rules, key, patch)
+        return changed(world.rules, key, patch.model_dump(exclude_unset=True))
 
     @app.delete("/rules/{key}", status_code=204)
     def delete(key: str) -> None:
@@ -201,11 +85,11 @@ def _serve_tickets(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list 
 
     @app.get("/tickets/{key}")
     def ticket(key: int) -> api.Ticket:
-        return _one(world.tickets, key, "ticket")
+        return one(world.tickets, key, "ticket")
 
     @app.patch("/tickets/{key}")
     def change(key: int, patch: api.TicketPatch) -> api.Ticket:
-        return _changed(world.tickets, key, patch)
+        return changed(world.tickets, key, patch.model_dump(exclude_unset=True))
 
     @app.get("/tickets/{key}/messages")
     def messages(key: int) -> api.Page[api.Message]:
@@ -254,11 +138,11 @@ def _serve_contacts(app: FastAPI, world: World) -> None:
 
     @app.get("/contacts/{key}")
     def contact(key: str) -> api.Contact:
-        return _one(world.contacts, key, "contact")
+        return one(world.contacts, key, "contact")
 
     @app.patch("/contacts/{key}")
     def change(key: str, patch: api.ContactPatch) -> api.Contact:
-        return _changed(world.contacts, key, patch)
+        return changed(world.contacts, key, patch.model_dump(exclude_unset=True))
 
     @app.delete("/contacts/{key}", status_code=204)
     def delete(key: str) -> None:
@@ -278,11 +162,11 @@ def _serve_notifier(app: FastAPI, world: World) -> None:
 
     @app.get("/senders/{key}")
     def sender(key: str) -> api.Sender:
-        return _one(world.senders, key, "sender")
+        return one(world.senders, key, "sender")
 
     @app.patch("/senders/{key}")
     def change(key: str, patch: api.SenderPatch) -> api.Sender:
-        return _changed(world.senders, key, patch)
+        return changed(world.senders, key, patch.model_dump(exclude_unset=True, exclude={"password"}))
 
     @app.post("/senders/{key}/test")
     def test(key: str) -> api.TestResult:

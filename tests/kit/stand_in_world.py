@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from shared import api
-from shared.http import ProblemError
+from shared.http import ProblemError, not_found
+from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
 
-NOW = datetime.now(UTC)
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
 """The stand-in serves all four; the address tells which one was meant."""
 
@@ -22,16 +21,32 @@ LONG = (
 )
 
 
-def ago(**span: float) -> datetime:
-    """A moment before the stand-in's start."""
-    return NOW - timedelta(**span)
+T = TypeVar("T")
+M = TypeVar("M", bound=api.ApiModel)
+
+
+def one(known: dict[Any, T], key: Any, what: str) -> T:
+    """The thing of this id. Raises ProblemError 404."""
+    if key not in known:
+        raise not_found(what, key)
+    return known[key]
+
+
+def changed(known: dict[Any, M], key: Any, fields: dict[str, Any]) -> M:
+    """The thing with other fields, in its next version."""
+    item = one(known, key, "thing")
+    known[key] = type(item).model_validate(item.model_dump() | fields | {"version": getattr(item, "version", 0) + 1})
+    return known[key]
 
 
 class World:
     """What the services know."""
 
     def __init__(self) -> None:
-        self.scanners = {item.id: item for item in (new_scanner("support", "Support"), _broken_scanner(), _unsafe_scanner())}
+        self.scanners = {item.id: item for item in mailboxes()}
+        self.scans = {"support": recent_scans()}
+        self.tree = folders()
+        self.jobs = {"fetcher-1": api.Job(id="fetcher-1", state="done", done=12, total=12, result={"found": 12, "read": 12})}
         self.senders = {"smtp-1": new_sender("smtp-1", "Company's relay"), "smtp-2": new_sender("smtp-2", "Old server", ssl_type="none")}
         self.rules = {rule.id: rule for rule in _rules()}
         self.tickets = {item.id: item for item in _tickets()}
@@ -54,6 +69,9 @@ class World:
         }
         self.letters = {"rules": [_letter()]}
         self.folders = ["INBOX"]
+        self.secrets: dict[str, dict[str, str]] = {}
+        self.sign_ins: dict[str, tuple[str, str]] = {}
+        self.provider = ""
         self.refuse: ProblemError | None = None
 
     def empty(self) -> None:
@@ -70,33 +88,6 @@ class World:
             self.letters,
         ):
             known.clear()
-
-
-def new_scanner(scanner_id: str, name: str, **values: Any) -> api.Scanner:
-    state = values.pop(
-        "state", api.ScannerState(last_scan_at=ago(seconds=20), last_success_at=ago(seconds=20), next_scan_at=NOW + timedelta(seconds=40))
-    )
-    fields = {"server": "imap.company.example", "username": "help@company.example", "sender_id": "smtp-1"} | values
-    return api.Scanner(id=scanner_id, name=name, version=3, state=state, created_at=ago(days=30), updated_at=ago(days=2), **fields)
-
-
-def _broken_scanner() -> api.Scanner:
-    error = "The server refused the login of billing@company.example. Check user name and password; the next try is in 5 min."
-    state = api.ScannerState(
-        last_scan_at=ago(minutes=3), last_success_at=ago(hours=5), last_error=error, next_scan_at=NOW + timedelta(minutes=5)
-    )
-    return new_scanner("billing", "Billing", state=state, username="billing@company.example", sender_id=None)
-
-
-def _unsafe_scanner() -> api.Scanner:
-    return new_scanner(
-        "old",
-        "Old server in the cellar",
-        enabled=False,
-        ssl_method="no_validate",
-        state=api.ScannerState(),
-        parameters={"READ_TIMEOUT": "30"},
-    )
 
 
 def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
@@ -256,12 +247,20 @@ def _mails() -> list[api.Mail]:
             "subject": "You have won",
             "sender": "win@lottery.example",
             "outcome": {"type": "spam", "reason": "win@lottery.example is on the spam list"},
+            "move_to": "Spam",
+            "move_error": "The server has no folder Spam. Make it there, or choose another spam folder in the mailbox's settings.",
+            "places": [{"folder": "INBOX", "uid_validity": 7, "uid": 98, "mail_id": "mail-3"}],
         },
         {
             "id": "mail-2",
             "subject": "Re: Invoice wrong – Überweisung - Ticket Id: 128",
             "sender": "Anna Keller <anna@customer.example>",
             "outcome": {"type": "update", "ticket_id": 128, "rule_id": "r2", "rule_name": "Answers by number"},
+            "places": [
+                {"folder": "INBOX", "uid_validity": 7, "uid": 97, "mail_id": "mail-2", "current": False},
+                {"folder": "Done/2026", "uid_validity": 9, "uid": 4, "mail_id": "mail-2", "moved": True},
+                {"folder": "Übersicht", "uid_validity": 3, "uid": 41, "mail_id": "mail-1"},
+            ],
         },
         {
             "id": "mail-1",

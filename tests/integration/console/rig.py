@@ -18,10 +18,13 @@ from sqlalchemy import text
 
 from console.app import create_app
 from console.dependencies import Dependencies
+from console.security import cookie_name, csrf_token
 from console.settings import Settings
 
 SERVICE_TOKEN = "a-service-token-of-tests"
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
+EMAIL, PASSWORD = "anna@company.example", "correct horse"
+"""Of the first administrator."""
 NOBODY_LISTENS = "127.0.0.1:9"
 
 
@@ -85,7 +88,7 @@ class Console:
         made = await self.deps.accounts.create_token(name, role)  # type: ignore[arg-type]
         return {"Authorization": f"Bearer {made.token}"}
 
-    async def set_up(self, email: str = "anna@company.example", password: str = "correct horse") -> None:
+    async def set_up(self, email: str = EMAIL, password: str = PASSWORD) -> None:
         """The first administrator."""
         url = await self.deps.accounts.setup.url()
         assert url is not None
@@ -99,6 +102,19 @@ class Console:
     async def sql_do(self, statement: str) -> None:
         async with self.deps.accounts.engine.begin() as conn:
             await conn.execute(text(statement))
+
+
+async def browser_session(console: Console, email: str = EMAIL, password: str = PASSWORD) -> str:
+    """A signed-in browser; gives its CSRF token, as a page would hold it."""
+    session = await console.deps.accounts.sign_in(email, password, "192.0.2.1")
+    console.http.cookies.set(cookie_name(console.deps.settings), session.secret)
+    return _csrf_of(console, session.secret)
+
+
+def _csrf_of(console: Console, secret: str) -> str:
+    app = type("App", (), {"state": type("State", (), {"console": console.deps})})
+    cookie = f"{cookie_name(console.deps.settings)}={secret}".encode()
+    return csrf_token(Request({"type": "http", "app": app, "headers": [(b"cookie", cookie)]}))
 
 
 @asynccontextmanager

@@ -7,30 +7,13 @@ import re
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import Request
 from fastapi.routing import _IncludedRouter
 from pydantic import SecretStr
 
 from console.app import create_app
-from console.security import cookie_name, csrf_token
-from tests.integration.console.rig import Console, Upstream, running, settings_of
+from tests.integration.console.rig import EMAIL, PASSWORD, Console, Upstream, browser_session, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
-
-EMAIL, PASSWORD = "anna@company.example", "correct horse"
-
-
-async def browser_session(console: Console) -> str:
-    """A signed-in browser; gives its CSRF token, as a page would hold it."""
-    session = await console.deps.accounts.sign_in(EMAIL, PASSWORD, "192.0.2.1")
-    console.http.cookies.set(cookie_name(console.deps.settings), session.secret)
-    return csrf_of(console, session.secret)
-
-
-def csrf_of(console: Console, secret: str) -> str:
-    app = type("App", (), {"state": type("State", (), {"console": console.deps})})
-    cookie = f"{cookie_name(console.deps.settings)}={secret}".encode()
-    return csrf_token(Request({"type": "http", "app": app, "headers": [(b"cookie", cookie)]}))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

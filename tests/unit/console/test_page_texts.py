@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from console.pages import texts
 from console.pages.folder_tree import tree
 from console.pages.texts import Piece
+from shared.api import Folder
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -54,10 +56,33 @@ def test_a_rule_is_a_sentence() -> None:
     assert texts.action(update) == "add the mail to the ticket found by its Ticket Id, or create a ticket when there is none"
 
 
+def folder(name: str, delimiter: str | None = "/", **values: Any) -> dict[str, Any]:
+    return Folder.model_validate({"name": name, "delimiter": delimiter} | values).model_dump(mode="json")
+
+
 def test_folders_become_a_tree_with_the_inbox_first() -> None:
-    names = ["Archive", "INBOX/Orders", "archive/2026", "INBOX"]
-    folders = [{"name": name, "delimiter": "/", "special_use": None, "selectable": True, "selected": False} for name in names]
-    assert [(folder.label, folder.depth) for folder in tree(folders)] == [("INBOX", 0), ("Orders", 1), ("Archive", 0), ("2026", 1)]
+    (own,) = tree([folder(name) for name in ("Archive", "INBOX/Orders", "archive/2026", "INBOX", "Archive/2025")])
+    assert [(one.label, one.depth) for one in own.folders] == [
+        ("INBOX", 0),
+        ("Orders", 1),
+        ("Archive", 0),
+        ("2025", 1),
+        ("archive/2026", 0),
+    ]
+
+
+def test_a_folder_whose_parents_are_not_listed_shows_its_whole_name() -> None:
+    listed = [folder("user.anna.INBOX", ".", namespace="other"), folder("user.anna.INBOX.a.b", ".", namespace="other"), folder("A.B", None)]
+    groups = [(group.namespace, [(one.label, one.depth) for one in group.folders]) for group in tree(listed)]
+    assert groups == [("personal", [("A.B", 0)]), ("other", [("user.anna.INBOX", 0), ("a.b", 1)])]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [(timedelta(seconds=-1), "now"), (timedelta(seconds=40), "in 40 s"), (timedelta(hours=5), "in 5 h"), (timedelta(days=8), "1 Dec 2026")],
+)
+def test_what_is_to_come_is_told_roughly(ahead: timedelta, told: str) -> None:
+    assert texts.until((NOW + ahead).isoformat(), NOW) == told
 
 
 def test_an_unknown_value_is_shown_as_it_is() -> None:

@@ -13,7 +13,8 @@ from console import aggregates
 from console.api.models import Me
 from console.dependencies import Dependencies
 from console.domain.principal import Principal
-from shared.api import AuditEntry, DropRequest, Job, Page, Status, Token, TokenIn, User, UserIn
+from console.oauth import begin_sign_in
+from shared.api import AuditEntry, DropRequest, Job, OAuthSignIn, Page, Status, Token, TokenIn, User, UserIn
 from shared.http import ProblemError, not_found
 
 M = TypeVar("M", bound=BaseModel)
@@ -58,6 +59,11 @@ class Call:
             errors = [{"field": ".".join(map(str, item["loc"])) or "body", "message": item["msg"]} for item in found]
             detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
             raise ProblemError(422, "The request is not valid", detail, errors=errors) from error
+
+
+async def begin_oauth(call: Call) -> OAuthSignIn:
+    """The redirect URI is the console's own, whoever asks."""
+    return await begin_sign_in(call.deps.backend, call.deps.settings, call.actor, call.id)
 
 
 async def get_job(call: Call) -> Job:
@@ -118,6 +124,7 @@ async def list_audit(call: Call) -> Page[AuditEntry]:
 
 
 HANDLERS: dict[str, Callable[[Call], Awaitable[Any]]] = {
+    "POST /scanners/{id}/oauth": begin_oauth,
     "GET /jobs/{id}": get_job,
     "GET /status": get_status,
     "GET /dead-letters": list_dead_letters,

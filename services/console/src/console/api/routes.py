@@ -61,6 +61,16 @@ SCANNERS = (
     *_crud("/scanners", "fetcher", ADMINISTRATOR, "scanner", (api.Page[api.Scanner], api.Scanner, api.ScannerIn, api.ScannerPatch), ()),
     Route("POST", "/scanners/{id}/test", "fetcher", ADMINISTRATOR, "Test the connection and say what failed", api.TestResult),
     Route("POST", "/scanners/{id}/scan", "fetcher", ADMINISTRATOR, "Scan now", api.Job, status=202),
+    Route(
+        "GET",
+        "/scanners/{id}/scans",
+        "fetcher",
+        ADMINISTRATOR,
+        "The latest scans that read something, failed or were asked for",
+        api.Page[api.ScanRecord],
+        query=("limit",),
+    ),
+    Route("POST", "/scanners/{id}/oauth", "console", ADMINISTRATOR, "Begin a sign-in with the mailbox's provider", api.OAuthSignIn),
     Route("GET", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "List the mailbox's folders, from the server", api.FolderList),
     Route("PUT", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "Choose folders", api.FolderList, api.FolderSelection),
 )

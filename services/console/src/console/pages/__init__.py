@@ -5,7 +5,23 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from console.dependencies import Dependencies
-from console.pages import contacts, entry, files, lost, mailbox_edit, mailboxes, mails, rules, senders, spam, status, tickets, tokens
+from console.pages import (
+    contacts,
+    entry,
+    files,
+    folders,
+    lost,
+    mailbox_edit,
+    mailboxes,
+    mails,
+    oauth,
+    rules,
+    senders,
+    spam,
+    status,
+    tickets,
+    tokens,
+)
 
 __all__ = ["pages_router"]
 
@@ -15,6 +31,6 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.include_router(files.router)
     # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id.
-    for part in (entry, tickets, mailbox_edit, rules, mailboxes, mails, spam, contacts, senders, status, tokens, lost):
+    for part in (entry, tickets, mailbox_edit, rules, folders, oauth, mailboxes, mails, spam, contacts, senders, status, tokens, lost):
         router.include_router(part.router)
     return router

@@ -14,13 +14,18 @@ SPECIAL = {
     "\\archive": "Archive",
     "\\all": "All mail",
     "\\flagged": "Flagged",
+    "\\important": "Important",
 }
-"""RFC 6154 special uses, for people."""
+"""RFC 6154 and RFC 8457 special uses, for people."""
+
+NAMESPACES = ("personal", "other", "shared")
+"""RFC 2342, in the order they are shown."""
+MAX_DEPTH = 6
 
 
 @dataclass(frozen=True)
 class TreeFolder:
-    """A folder with its depth (0 at the top) and the last part of its name."""
+    """A folder with its depth (0 at the top) and the part of its name below its parent."""
 
     name: str
     label: str
@@ -28,15 +33,27 @@ class TreeFolder:
     special: str
     selectable: bool
     selected: bool
+    messages: int | None
+    unread: int | None
 
 
-def tree(folders: list[dict[str, Any]]) -> list[TreeFolder]:
-    """INBOX first, then by name, each below its parent; equal depth is equal indentation."""
-    return [_shown(folder) for folder in sorted(folders, key=_order)]
+@dataclass(frozen=True)
+class FolderGroup:
+    """The folders of one namespace."""
+
+    namespace: str
+    folders: list[TreeFolder]
+
+
+def tree(folders: list[dict[str, Any]]) -> list[FolderGroup]:
+    """By namespace; in each INBOX first, then by name, each folder below its parent where the server lists one."""
+    groups = [(space, [folder for folder in folders if folder["namespace"] == space]) for space in NAMESPACES]
+    names = {str(folder["name"]) for folder in folders}
+    return [FolderGroup(space, [_shown(folder, names) for folder in sorted(inside, key=_order)]) for space, inside in groups if inside]
 
 
 def _parts(folder: dict[str, Any]) -> list[str]:
-    delimiter = folder.get("delimiter")
+    delimiter = folder["delimiter"]
     return str(folder["name"]).split(delimiter) if delimiter else [str(folder["name"])]
 
 
@@ -45,14 +62,17 @@ def _order(folder: dict[str, Any]) -> tuple[bool, list[str]]:
     return parts[0].upper() != "INBOX", [part.casefold() for part in parts]
 
 
-def _shown(folder: dict[str, Any]) -> TreeFolder:
-    parts = _parts(folder)
-    special = folder.get("special_use") or ""
+def _shown(folder: dict[str, Any], names: set[str]) -> TreeFolder:
+    parts, delimiter = _parts(folder), folder["delimiter"] or ""
+    above = [length for length in range(1, len(parts)) if delimiter.join(parts[:length]) in names]
+    special = folder["special_use"] or ""
     return TreeFolder(
         name=folder["name"],
-        label=parts[-1],
-        depth=min(len(parts) - 1, 6),
+        label=delimiter.join(parts[above[-1] :] if above else parts),
+        depth=min(len(above), MAX_DEPTH),
         special=SPECIAL.get(special.lower(), special.lstrip("\\").capitalize()),
         selectable=folder["selectable"],
         selected=folder["selected"],
+        messages=folder["messages"],
+        unread=folder["unread"],
     )

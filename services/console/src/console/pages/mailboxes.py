@@ -1,4 +1,4 @@
-"""The mailboxes: list, one mailbox with its state, and what can be done with it. Its form is in `mailbox_edit`."""
+"""The mailboxes: list, one mailbox with its state, and what can be done with it. Form and folders have files of their own."""
 
 from __future__ import annotations
 
@@ -8,24 +8,36 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from console.backend import quoted
-from console.pages.folder_tree import tree
-from console.pages.page import AdministratorsPage, Form, Page, PageRoute, redirect, text, texts_of
+from console.pages.page import AdministratorsPage, Form, Page, PageRoute, redirect, text
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/mailboxes", route_class=PageRoute)
 
+PAGE_MAILBOXES = 100
+SHOWN_SCANS = 10
+
 
 @router.get("")
-async def mailbox_list(page: AdministratorsPage) -> Response:
-    return page.render("mailboxes/list.html", scanners=await scanners(page))
+async def mailbox_list(page: AdministratorsPage, cursor: str = "") -> Response:
+    found = await page.get("fetcher", "/scanners", limit=PAGE_MAILBOXES, cursor=cursor or None)
+    return page.render("mailboxes/list.html", scanners=found["items"], next=found["next"], cursor=cursor)
 
 
 @router.get("/{scanner_id}")
-async def mailbox_page(page: AdministratorsPage, scanner_id: str, job: str = "", fragment: str = "") -> Response:
-    known = await _job(page, job)
-    if fragment:
-        return page.render("mailboxes/_job.html", job=known)
-    return await show_mailbox(page, scanner_id, job=known)
+async def mailbox_page(page: AdministratorsPage, scanner_id: str, job: str = "") -> Response:
+    return await show_mailbox(page, scanner_id, job=await _job(page, job))
+
+
+@router.get("/{scanner_id}/state")
+async def state(page: AdministratorsPage, scanner_id: str) -> Response:
+    """The part of the page that follows what goes on."""
+    return page.fragment("mailboxes/_live.html", **await _state(page, scanner_id))
+
+
+@router.get("/{scanner_id}/jobs/{job_id}")
+async def job_state(page: AdministratorsPage, scanner_id: str, job_id: str) -> Response:
+    """How far Scan now is."""
+    return page.fragment("mailboxes/_job.html", job=await page.get("fetcher", f"/jobs/{quoted(job_id)}"), scanner_id=scanner_id)
 
 
 @router.post("/{scanner_id}/test")
@@ -59,36 +71,37 @@ async def delete(page: AdministratorsPage, scanner_id: str) -> Response:
     return redirect("/mailboxes", "The mailbox is deleted here. The mails on its server are untouched.")
 
 
-@router.get("/{scanner_id}/folders")
-async def folders_page(page: AdministratorsPage, scanner_id: str) -> Response:
-    scanner = await page.get("fetcher", f"/scanners/{quoted(scanner_id)}")
-    try:
-        found = (await page.get("fetcher", f"/scanners/{quoted(scanner_id)}/folders"))["items"]
-    except ProblemError as error:
-        return page.render("mailboxes/folders.html", code=error.status, scanner=scanner, folders=[], problem=error.problem)
-    return page.render("mailboxes/folders.html", scanner=scanner, folders=tree(found), problem=None)
-
-
-@router.post("/{scanner_id}/folders")
-async def select_folders(page: AdministratorsPage, scanner_id: str, form: Form) -> Response:
-    chosen = texts_of(form, "folder")
-    await page.send("PUT", "fetcher", f"/scanners/{quoted(scanner_id)}/folders", {"selected": chosen})
-    told = f"{len(chosen)} folders are read." if len(chosen) != 1 else "One folder is read."
-    return redirect(
-        f"/mailboxes/{quoted(scanner_id)}", told if chosen else "No folder is ticked: nothing is read.", "good" if chosen else "info"
-    )
-
-
 async def show_mailbox(page: Page, scanner_id: str, *, job: dict[str, Any] | None = None, result: dict[str, Any] | None = None) -> Response:
     """The mailbox's page, with a job under way or a test's result."""
-    scanner = await page.get("fetcher", f"/scanners/{quoted(scanner_id)}")
-    return page.render("mailboxes/mailbox.html", scanner=scanner, sender=await _sender(page, scanner["sender_id"]), job=job, result=result)
+    known = await _state(page, scanner_id)
+    sender = await _sender(page, known["scanner"]["sender_id"])
+    return page.render("mailboxes/mailbox.html", sender=sender, job=job, result=result, scanner_id=scanner_id, **known)
 
 
 async def scanners(page: Page) -> list[dict[str, Any]]:
-    """All mailboxes (at most 200 are shown)."""
+    """The mailboxes to choose from (at most 200)."""
     items: list[dict[str, Any]] = (await page.get("fetcher", "/scanners", limit=200))["items"]
     return items
+
+
+async def scanner_if_there(page: Page, scanner_id: str) -> dict[str, Any] | None:
+    """The mailbox; None where it was deleted."""
+    if not scanner_id:
+        return None
+    try:
+        found: dict[str, Any] = await page.get("fetcher", f"/scanners/{quoted(scanner_id)}")
+    except ProblemError as error:
+        if error.status != 404:
+            raise
+        return None
+    return found
+
+
+async def _state(page: Page, scanner_id: str) -> dict[str, Any]:
+    path = f"/scanners/{quoted(scanner_id)}"
+    scanner = await page.get("fetcher", path)
+    scans = await page.get("fetcher", f"{path}/scans", limit=SHOWN_SCANS)
+    return {"scanner": scanner, "scans": scans["items"]}
 
 
 async def _sender(page: Page, sender_id: str | None) -> dict[str, Any] | None:

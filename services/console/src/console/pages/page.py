@@ -80,22 +80,20 @@ class Page:
     def render(self, template: str, *, code: int = 200, **values: Any) -> Response:
         """A page from its template."""
         flash = read_flash(self.request)
-        body = (
-            environment()
-            .get_template(template)
-            .render(
-                request=self.request,
-                path=self.request.url.path,
-                principal=self.principal,
-                csrf=csrf_token(self.request),
-                flash=flash,
-                **values,
-            )
-        )
-        response = HTMLResponse(body, code)
+        response = HTMLResponse(self._html(template, flash=flash, **values), code)
         if flash is not None:
             response.delete_cookie(FLASH_COOKIE, path="/")
         return response
+
+    def fragment(self, template: str, **values: Any) -> Response:
+        """A part of a page, for a script that shows it in place of the old one; the message waits for a whole page."""
+        return HTMLResponse(self._html(template, **values))
+
+    def _html(self, template: str, **values: Any) -> str:
+        found = environment().get_template(template)
+        return found.render(
+            request=self.request, path=self.request.url.path, principal=self.principal, csrf=csrf_token(self.request), **values
+        )
 
 
 async def _anyone(request: Request) -> Page:

@@ -107,7 +107,7 @@ async def _scanner(page: Page, scanner_id: str) -> dict[str, Any]:
     except ProblemError as error:
         if error.status == 404:
             raise
-        return {"id": scanner_id, "name": "Mailbox"}
+        return {"id": scanner_id, "name": "Mailbox", "warnings": []}
     return found
 
 

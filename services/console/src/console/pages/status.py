@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from console.aggregates import act_on_dead_letter, dead_letters, status
-from console.pages.page import AdministratorsPage, Form, PageRoute, redirect, text
+from console.pages.mailboxes import scanners
+from console.pages.page import AdministratorsPage, Form, Page, PageRoute, redirect, text
 from console.settings import SERVICES, ServiceName
 from shared.http import ProblemError, not_found
 
@@ -20,7 +23,8 @@ LETTERS = "/status#dead-letters"
 async def status_page(page: AdministratorsPage) -> Response:
     state = await status(page.deps, page.who.actor)
     letters = await dead_letters(page.deps.backend, page.who.actor, limit=MAX_LETTERS)
-    return page.render("status.html", state=state.model_dump(mode="json"), letters=letters.model_dump(mode="json"))
+    shown: dict[str, Any] = {"state": state.model_dump(mode="json"), "letters": letters.model_dump(mode="json")}
+    return page.render("status.html", mailboxes=await _mailboxes(page), **shown)
 
 
 @router.post("/dead-letters/{letter_id}/retry")
@@ -49,6 +53,16 @@ async def drop(page: AdministratorsPage, letter_id: str, form: Form) -> Response
 async def release(page: AdministratorsPage, service: str) -> Response:
     await page.send("POST", _known(service), "/dead-letters/release-brake")
     return redirect("/status", "The brake is released; events are handled again.")
+
+
+async def _mailboxes(page: Page) -> list[dict[str, Any]] | None:
+    """The mailboxes (at most 200 are looked at); None while the fetcher cannot be asked."""
+    try:
+        return await scanners(page)
+    except ProblemError as error:
+        if error.status not in {503, 504}:
+            raise
+        return None
 
 
 def _known(service: str) -> ServiceName:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.pages import icons, texts
+from console.pages import icons, mailbox_texts, texts
 from console.pages.files import static_url
 from shared.clock import utc_now
 
@@ -25,6 +25,7 @@ def environment() -> Environment:
         "full_time": texts.full_time,
         "iso": lambda value: at.isoformat() if (at := texts.moment(value)) else "",
         "ago": lambda value: texts.ago(value, utc_now()),
+        "until": lambda value: texts.until(value, utc_now()),
         "size": texts.size,
         "interval": texts.interval,
         "person": texts.person,
@@ -40,5 +41,9 @@ def environment() -> Environment:
         "priority": lambda value: texts.PRIORITIES.get(value, value),
         "query": lambda values: urlencode({name: value for name, value in values.items() if value}),
     }
-    made.globals |= {"icon": icons.icon, "static": static_url, "texts": texts}
+    made.tests |= {
+        "needs_attention": mailbox_texts.needs_attention,
+        "past": lambda value: bool(value) and texts.until(value, utc_now()) == "now",
+    }
+    made.globals |= {"icon": icons.icon, "static": static_url, "texts": texts, "boxes": mailbox_texts}
     return made

@@ -113,11 +113,35 @@ def ago(value: Any, now: datetime) -> str:
     past = now - at
     if past < timedelta(minutes=1):
         return "just now" if past > timedelta(minutes=-1) else f"{at.day} {at:%b %Y}"
-    for span, unit in ((timedelta(hours=1), "min"), (timedelta(days=1), "h"), (timedelta(days=7), "d")):
-        if past < span:
-            length = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[unit]
-            return f"{past // length} {unit} ago"
-    return f"{at.day} {at:%b %Y}"
+    told = _span(past)
+    return f"{told} ago" if told else f"{at.day} {at:%b %Y}"
+
+
+def until(value: Any, now: datetime) -> str:
+    """Roughly how soon; beyond a week the day, and `now` for what is due."""
+    at = moment(value)
+    if at is None:
+        return "never"
+    if at <= now:
+        return "now"
+    told = _span(at - now)
+    return f"in {told}" if told else f"{at.day} {at:%b %Y}"
+
+
+def _span(span: timedelta) -> str:
+    """`40 s`, `3 min`, `5 h`, `2 d`; nothing for more than a week."""
+    for below, unit, length in _SPANS:
+        if span < below:
+            return f"{span // length} {unit}"
+    return ""
+
+
+_SPANS = (
+    (timedelta(minutes=1), "s", timedelta(seconds=1)),
+    (timedelta(hours=1), "min", timedelta(minutes=1)),
+    (timedelta(days=1), "h", timedelta(hours=1)),
+    (timedelta(days=7), "d", timedelta(days=1)),
+)
 
 
 def size(value: int | None) -> str:
@@ -245,11 +269,6 @@ def frame_height(plain: str) -> int:
     """Pixels for a mail's frame, guessed from its plain text: a sandboxed document cannot tell its height."""
     lines = sum(1 + len(line) // 90 for line in plain.splitlines())
     return max(120, min(60 + 24 * lines, 640))
-
-
-def parameter_lines(pairs: dict[str, str]) -> str:
-    """As they are typed: one `NAME=value` a line."""
-    return "\n".join(f"{name}={value}" for name, value in pairs.items())
 
 
 def sender_choices(senders: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -54,7 +54,7 @@ async def mark_spam(page: SignedPage, form: Form) -> Response:
 async def ticket_page(page: SignedPage, number: int, fragment: str = "") -> Response:
     values = await _ticket_values(page, number)
     if fragment:
-        return page.render("tickets/_messages.html", **values)
+        return page.fragment("tickets/_messages.html", **values)
     return page.render("tickets/ticket.html", **values, body="", internal=False, key=str(uuid4()), error="")
 
 
