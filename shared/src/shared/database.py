@@ -57,6 +57,11 @@ def make_engine(url: SecretStr, *, application: str, pool_size: int = 8) -> Asyn
     )
 
 
+def at_once(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections for single statements, without the two round trips of a transaction around each. Use `connect()`."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 async def listen(engine: AsyncEngine, channel: str, heard: Callable[[str], None]) -> None:
     """Call `heard` with the payload of every notification, for ever; reconnects by itself.
 

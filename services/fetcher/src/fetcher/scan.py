@@ -27,6 +27,7 @@ from fetcher.mailbox import Mailbox
 from fetcher.poll import FolderScan, Tools, finish_begun
 from fetcher.settings import Settings
 from fetcher.settle import settle
+from shared.database import at_once
 from shared.events import OutcomeType
 from shared.messaging.errors import UnavailableError
 from shared.observability import SCANS, get_logger
@@ -92,6 +93,7 @@ class Scanning:
 
     def __init__(self, tools: Tools, settings: Settings, accounts: Accounts, pool: ThreadPoolExecutor) -> None:
         self._tools = tools
+        self._at_once = at_once(tools.engine)
         self._settings = settings
         self._accounts = accounts
         self._pool = pool
@@ -146,8 +148,7 @@ class Scanning:
         scanner = scan.scanner
         if scanner.has_moves:
             await self.carrier(self._tools, mailbox, scan.lease, scanner).run()
-        async with self._tools.engine.connect() as conn:
-            folders = await scanners.selected_folders(conn, scanner)
+        folders = scanners.folders_of(scanner)
         alive: dict[str, int] = {}
         for name, state in folders.items():
             try:
@@ -256,6 +257,10 @@ class Scanning:
     async def _put(self, scan: Scan, error: str | None, seconds: float, job: str, *, failed: bool = False) -> None:
         counts, took = scan.counts, time.monotonic() - scan.began
         backlog = max(0, counts.found - counts.read)
+        if error is None and not (counts.found or scan.jobs):
+            async with self._at_once.connect() as conn:
+                await leases.put_nothing_new(conn, scan.lease, seconds)
+            return
         async with self._tools.engine.begin() as conn:
             await leases.put_result(conn, scan.lease, error, seconds, failed=failed, backlog=backlog)
             if counts.read or failed or scan.jobs:

@@ -16,7 +16,7 @@ from fetcher.gate import Gate
 from fetcher.scan import Scanning
 from fetcher.session import Session
 from fetcher.settings import Settings
-from shared.database import listen
+from shared.database import at_once, listen, make_engine
 from shared.messaging.errors import is_unavailable
 from shared.observability import MAILBOXES_HELD, RETRIES, get_logger
 
@@ -35,6 +35,9 @@ class Scheduler:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, scanning: Scanning, gate: Gate, name: str) -> None:
         self._engine = engine
+        self._at_once = at_once(engine)
+        # Leases are renewed and mailboxes taken on connections of their own: hundreds of scans may queue for the others.
+        self._own = make_engine(settings.database_url, application=f"fetcher-{settings.instance or 'one'}-leases", pool_size=2)
         self._settings = settings
         self._scanning = scanning
         self._gate = gate
@@ -65,6 +68,7 @@ class Scheduler:
             self._let_go(self._tasks)
             await asyncio.gather(listener, renewing, *self._tasks.values(), return_exceptions=True)
             await self._leave()
+            await self._own.dispose()
 
     # --- this fetcher among the others ------------------------------------------------------------------------------------------
 
@@ -88,16 +92,16 @@ class Scheduler:
     async def _renew(self, *, forget: bool) -> None:
         if self._member is None or self._member.lost:
             return
-        async with self._engine.begin() as conn:
+        async with self._own.begin() as conn:
             await leases.renew(conn, self._member)
         if forget:
-            async with self._engine.begin() as conn:
+            async with self._own.begin() as conn:
                 await scanners.forget_scans(conn)
 
     async def _join(self) -> Membership:
         if self._member is None or self._member.lost:
             self._let_go(self._tasks)
-            async with self._engine.begin() as conn:
+            async with self._own.begin() as conn:
                 self._member = await leases.join(conn, self._name, self._settings.lease_seconds)
             log.info("joined", fetcher=self._member.id)
         return self._member
@@ -105,7 +109,7 @@ class Scheduler:
     async def _leave(self) -> None:
         if self._member is not None:
             with contextlib.suppress(Exception):
-                async with self._engine.begin() as conn:
+                async with self._own.begin() as conn:
                     await leases.leave(conn, self._member)
 
     # --- mailboxes --------------------------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ class Scheduler:
         member = await self._join()
         ended, self._ended = self._ended, []
         try:
-            async with self._engine.begin() as conn:
+            async with self._own.begin() as conn:
                 await leases.reap(conn)
                 await leases.release(conn, ended)
                 self._share = await leases.fair_share(conn)
@@ -126,7 +130,7 @@ class Scheduler:
             self._ended.extend(ended)
             raise
         for row in taken:
-            self._start(Session(row, Lease(row.id, row.lease_token, member), self._engine, self._scanning, self._gate))
+            self._start(Session(row, Lease(row.id, row.lease_token, member), self._at_once, self._scanning, self._gate))
         for scanner_id, session in self._sessions.items():
             if scanner_id in wanted or (scanner_id in moves and session.resting and not session.failing):
                 session.wake.set()

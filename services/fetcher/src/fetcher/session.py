@@ -23,7 +23,7 @@ KEEP_OPEN_S = 60
 
 
 class Session:
-    """From a row of `leases.take`. `run` is a task's; `wake` has the mailbox scanned now."""
+    """From a row of `leases.take`; `engine` is one of `at_once`, as all statements here stand alone. `wake` has the mailbox scanned now."""
 
     def __init__(self, row: Row[Any], lease: Lease, engine: AsyncEngine, scanning: Scanning, gate: Gate) -> None:
         self.lease = lease
@@ -94,7 +94,6 @@ class Session:
         try:
             await self._held.close()
         finally:
-            self._held.settled.clear()
             if self._pass is not None:
                 self._gate.leave(self._pass)
                 self._pass = None

@@ -173,6 +173,24 @@ async def put_result(conn: AsyncConnection, lease: Lease, error: str | None, pau
     await conn.execute(update(SCANNERS).where(mine).values(values | state))
 
 
+async def put_nothing_new(conn: AsyncConnection, lease: Lease, pause: float) -> None:
+    """As `put_result` for a scan that found nothing, which is nearly all of them: the commit does not wait for the disk.
+
+    A crash of the database at worst forgets that the mailbox was looked at.
+    """
+    await conn.execute(_PUT_NOTHING_NEW, {"id": lease.scanner_id, "token": lease.token, "pause": pause})
+
+
+_PUT_NOTHING_NEW = text(
+    """
+    update scanners set last_scan_at = now(), last_success_at = now(), next_scan_at = now() + make_interval(secs => :pause),
+        last_error = null, failures = 0, backlog = 0
+    from (select set_config('synchronous_commit', 'off', true)) as quickly
+    where id = :id and lease_token = :token
+    """
+)
+
+
 async def put_watching(conn: AsyncConnection, lease: Lease, watching: str) -> None:
     """How the holder hears of new mails: push or poll."""
     mine = and_(SCANNERS.c.id == lease.scanner_id, SCANNERS.c.lease_token == lease.token)

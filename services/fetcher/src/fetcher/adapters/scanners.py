@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, case, delete, func, insert, select, text, update
@@ -43,7 +44,7 @@ async def get(conn: AsyncConnection, scanner_id: str, *, lock: bool = False) -> 
 
 
 async def opening(conn: AsyncConnection, scanner_id: str) -> ScannerRow | None:
-    """The scanner with what a scan must know before it begins: has_jobs, has_begun, has_flags, has_moves. One statement."""
+    """The scanner with what a scan must know before it begins, in one statement: has_jobs, has_begun, has_flags, has_moves, folders."""
     return (await conn.execute(_OPENING, {"id": scanner_id})).first()
 
 
@@ -53,10 +54,28 @@ _OPENING = text(
         exists (select from jobs j where j.scanner_id = s.id and j.state in ('queued', 'running') and j.kind = 'scan') as has_jobs,
         exists (select from ledger l where l.scanner_id = s.id and l.state = 'seen') as has_begun,
         exists (select from ledger l where l.scanner_id = s.id and l.flag_wanted and l.state <> 'seen') as has_flags,
-        exists (select from ledger l where l.scanner_id = s.id and l.move_to is not null and l.move_after <= now()) as has_moves
+        exists (select from ledger l where l.scanner_id = s.id and l.move_to is not null and l.move_after <= now()) as has_moves,
+        (select jsonb_agg(f order by f.name) from folders f
+            where f.scanner_id = s.id and f.generation = s.generation and f.selected) as folders
     from scanners s where s.id = :id
     """
 )
+
+
+def folders_of(opening: ScannerRow) -> dict[str, FolderState]:
+    """Folders to read, by name, from a row of `opening`."""
+    return {
+        one["name"]: _state({**one, "start_at": _moment(one["start_at"]), "added_at": _moment(one["added_at"])})
+        for one in opening.folders or []
+    }
+
+
+def _moment(shown: str | None) -> datetime | None:
+    return None if shown is None else datetime.fromisoformat(shown)
+
+
+def _state(row: Mapping[str, Any]) -> FolderState:
+    return FolderState(**{field.name: row[field.name] for field in fields(FolderState)})
 
 
 async def page(conn: AsyncConnection, after: tuple[str, str] | None, limit: int) -> Sequence[ScannerRow]:
@@ -112,12 +131,7 @@ async def selected_folders(conn: AsyncConnection, scanner: ScannerRow) -> dict[s
     """Folders to read, by name."""
     place = and_(FOLDERS.c.scanner_id == scanner.id, FOLDERS.c.generation == scanner.generation, FOLDERS.c.selected)
     rows = await conn.execute(select(FOLDERS).where(place).order_by(FOLDERS.c.name))
-    return {
-        row.name: FolderState(
-            row.uid_validity, row.cursor, row.start_uid, row.start_at, row.checked_uid, row.added_at, row.problem, row.renamed_to
-        )
-        for row in rows
-    }
+    return {row["name"]: _state(dict(row)) for row in rows.mappings()}
 
 
 async def select_folders(conn: AsyncConnection, scanner: ScannerRow, names: Iterable[str]) -> None:
