@@ -37,7 +37,7 @@ _MOVABLE = text(
 
 
 async def want(conn: AsyncConnection, wanted: Mapping[str, str | None]) -> None:
-    """Mail id → the folder it should be moved to, None to leave it where it is; whoever holds the mailbox is woken."""
+    """Mail id → the folder it should be moved to, None to leave it where it is. Fetchers look for moves at once."""
     if not wanted:
         return
     ids = sorted(wanted)
@@ -50,9 +50,9 @@ _WANT = text(
         update ledger l set move_to = w.folder, move_after = case when w.folder is not null then now() end,
             move_tries = 0, move_error = null
         from unnest(cast(:ids as text[]), cast(:folders as text[])) as w(id, folder)
-        where l.id = w.id returning l.scanner_id, l.move_to
-    ), moving as (select distinct scanner_id from wanted where move_to is not null)
-    select pg_notify(:channel, scanner_id) from moving
+        where l.id = w.id returning l.move_to
+    )
+    select pg_notify(:channel, '') where exists (select from wanted where move_to is not null)
     """
 )
 
