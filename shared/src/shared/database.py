@@ -43,7 +43,7 @@ def make_engine(url: SecretStr, *, application: str, pool_size: int = 8) -> Asyn
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=4,
-        pool_timeout=10,
+        pool_timeout=30,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": application,
