@@ -9,6 +9,10 @@ TEXT_LIMIT: Final = 256 * 1024
 
 MAX_PARTS: Final = 1_000
 MAX_DEPTH: Final = 50
+MAX_FILES_WITHIN: Final = 200
+"""Files taken out of one winmail.dat or out of one uuencoded text."""
+MAX_PROPERTIES: Final = 5_000
+MAX_CALENDAR: Final = 64 * 1024
 MAX_DELIMITER_LINES: Final = 500_000
 """Lines beginning with `--` that are looked at: one mail may consist of nothing else."""
 

@@ -49,7 +49,7 @@ class Address(MailModel):
 class Attachment(MailModel):
     """A part of a mail that is not its text: a reference, opened from the archived mail by `parts.open_part`."""
 
-    part: str = Field(description="Part number as in IMAP (`2.1`), stable for the same bytes")
+    part: str = Field(description="Part number as in IMAP (`2.1`), stable for the same bytes; files within a part count on below it")
     name: str = Field(description="Safe file name without folders, at most 255 bytes; made up when the mail gave none")
     type: str = Field(description="Media type as declared, lower case")
     size: int = Field(description="Bytes after decoding the transfer encoding")

@@ -12,14 +12,20 @@ from shared.mail.words import decode_words, no_bidi
 _UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
 # A table of our own: the system's one differs between machines, and a name must not.
 _SUFFIXES: Final = {
-    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/rfc822-headers": ".txt",
+    "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv", "text/rfc822-headers": ".txt",
     "text/xml": ".xml",
     "message/rfc822": ".eml", "message/global": ".eml", "message/delivery-status": ".txt", "message/disposition-notification": ".txt",
     "application/pdf": ".pdf", "application/zip": ".zip", "application/json": ".json", "application/xml": ".xml", "application/rtf": ".rtf",
-    "application/msword": ".doc", "application/ms-tnef": ".dat", "application/pkcs7-signature": ".p7s", "application/pkcs7-mime": ".p7m",
-    "application/x-pkcs7-signature": ".p7s", "application/x-pkcs7-mime": ".p7m", "application/pgp-signature": ".asc",
+    "application/msword": ".doc",
     "image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tif", "image/svg+xml": ".svg",
     "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/basic": ".au", "video/mp4": ".mp4", "video/mpeg": ".mpg",
+}  # fmt: skip
+
+# Parts that hardly ever have a name of their own: as the programs that write them call them.
+_NAMES: Final = {
+    "application/pkcs7-signature": "smime.p7s", "application/x-pkcs7-signature": "smime.p7s", "application/pkcs7-mime": "smime.p7m",
+    "application/x-pkcs7-mime": "smime.p7m", "application/pgp-signature": "signature.asc", "application/pgp-encrypted": "pgp-version.txt",
+    "application/pgp-keys": "key.asc", "application/ms-tnef": "winmail.dat", "text/calendar": "invitation.ics",
 }  # fmt: skip
 
 
@@ -31,7 +37,7 @@ def attachment_name(written: str, media: str, number: str, data: bytes) -> str:
     if media in {"message/rfc822", "message/global"}:
         subject = safe_name(decode_words(read_fields(data).first("Subject"), MAX_SHORT_FIELD))
         return cut_name(subject, ".eml") if subject else "mail.eml"
-    return f"part-{number[:60]}{_SUFFIXES.get(media, '.bin')}"
+    return _NAMES.get(media) or f"part-{number[:60]}{_SUFFIXES.get(media, '.bin')}"
 
 
 def safe_name(name: str) -> str:

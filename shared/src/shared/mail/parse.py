@@ -6,18 +6,21 @@ import html as entities
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.mail import calendar
 from shared.mail.charset import decode
 from shared.mail.envelope import read_envelope
 from shared.mail.fields import Fields
 from shared.mail.html import html_to_text
 from shared.mail.kinds import kind_of
-from shared.mail.limits import MAX_BODY_INPUT, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
+from shared.mail.limits import MAX_BODY_INPUT, MAX_CALENDAR, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
 from shared.mail.model import Attachment, ParsedMail
 from shared.mail.parts import Part, Structure, attachment
 from shared.mail.text import clean, cut_clean
+from shared.mail.within import files_within
 from shared.mail.words import decode_words, one_line
 
 _LONG: Final = 1024
+ENCRYPTED: Final = "the mail is encrypted: what it says is only in its attachment"
 _BODY_TYPES: Final = {"text/plain", "text/html"}
 
 
@@ -34,6 +37,8 @@ class _Body:
 @dataclass(slots=True)
 class _Bodies:
     found: list[_Body] = field(default_factory=list)
+    substitutes: list[str] = field(default_factory=list)
+    """Texts for a mail that has none of its own: of an invitation, of a winmail.dat."""
     budget: int = MAX_BODY_INPUT
     cut: bool = False
 
@@ -45,10 +50,10 @@ def parse(raw: bytes) -> ParsedMail:
     attachments: list[Attachment] = []
     for part in structure.leaves():
         if _is_body(part, bodies):
-            _read(structure, part, bodies)
+            attachments.extend(_read(structure, part, bodies))
         else:
-            attachments.append(attachment(part, structure.content(part)))
-    text, text_cut = cut_clean(_text(bodies.found), TEXT_LIMIT)
+            attachments.extend(_attached(structure, part, bodies))
+    text, text_cut = cut_clean(_text(bodies.found) or clean("\n\n".join(bodies.substitutes)), TEXT_LIMIT)
     html, html_cut = _html(bodies.found)
     found = read_envelope(structure.root.fields)
     defects = [*found.pop("defects"), *structure.defects]
@@ -76,8 +81,13 @@ def _is_body(part: Part, bodies: _Bodies) -> bool:
     return True
 
 
-def _read(structure: Structure, part: Part, bodies: _Bodies) -> None:
+def _read(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]:
+    """Adds the part's text to the bodies; the files that were uuencoded in it."""
     data = structure.content(part, bodies.budget + 1)
+    files: list[Attachment] = []
+    if b"begin " in data and part.type == "text/plain":
+        within = files_within(part.number, part.type, structure.content(part))
+        data, files = within.rest, [file for file, _ in within.files]
     if len(data) > bodies.budget:
         bodies.cut = True
         data = data[: bodies.budget]
@@ -88,6 +98,27 @@ def _read(structure: Structure, part: Part, bodies: _Bodies) -> None:
         structure.defect(defect)
     if text.strip():
         bodies.found.append(_Body(part, clean(text)))
+    return files
+
+
+def _attached(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]:
+    """The part, and the files within it. An invitation or a winmail.dat may stand in for a text that is missing."""
+    data = structure.content(part)
+    within = files_within(part.number, part.type, data)
+    for defect in (*within.defects, *([ENCRYPTED] if _is_encrypted(part) else [])):
+        structure.defect(defect)
+    if part.type == "text/calendar":
+        bodies.substitutes.append(calendar.summary(clean(decode(data[:MAX_CALENDAR], part.params.get("charset", ""))[0])))
+    elif within.text:
+        bodies.substitutes.append(within.text[:TEXT_LIMIT])
+    return [attachment(part, data), *(file for file, _ in within.files)]
+
+
+def _is_encrypted(part: Part) -> bool:
+    return part.type == "application/pgp-encrypted" or (
+        part.type in {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+        and "enveloped" in part.params.get("smime-type", "enveloped").lower()
+    )
 
 
 def _text(bodies: list[_Body]) -> str:

@@ -14,7 +14,7 @@ from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PARTS
 from shared.mail.model import Attachment
 from shared.mail.names import attachment_name
 from shared.mail.transfer import decoded
-from shared.mail.words import one_line
+from shared.mail.within import clean_id, files_within
 
 _TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
 _BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
@@ -184,15 +184,20 @@ class Structure:
 def open_part(raw: bytes, part: str) -> tuple[Attachment, bytes]:
     """The part of that number, as `parse` numbers them, and its decoded bytes. KeyError when the mail has no such part."""
     structure = Structure(raw)
+    outer = part.rpartition(".")[0]
     for leaf in structure.leaves():
+        data = structure.content(leaf) if leaf.number in {part, outer} else b""
         if leaf.number == part:
-            data = structure.content(leaf)
             return attachment(leaf, data), data
+        if leaf.number == outer:
+            for found, inner in files_within(leaf.number, leaf.type, data).files:
+                if found.part == part:
+                    return found, inner
     raise KeyError(part)
 
 
 def attachment(part: Part, data: bytes) -> Attachment:
-    content_id = one_line(part.fields.first("Content-ID")).strip("<> ")[:998]
+    content_id = clean_id(part.fields.first("Content-ID"))
     return Attachment(
         part=part.number,
         name=attachment_name(part.disposition_params.get("filename", "") or part.params.get("name", ""), part.type, part.number, data),

@@ -1,4 +1,4 @@
-"""Content transfer encodings (RFC 2045, 6). What is damaged is decoded as far as it goes. Never raises."""
+"""Content transfer encodings (RFC 2045, 6, and the older uuencode). What is damaged is decoded as far as it goes. Never raises."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from typing import Final
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
+from shared.mail.uuencode import take_out
+
 _NOT_BASE64: Final = bytes(b for b in range(256) if not (chr(b).isascii() and (chr(b).isalnum() or chr(b) in "+/=")))
 _MAX_BASE64_RUNS: Final = 10_000
 # Reads a JSON string of base64 several times as fast as binascii does; it would also take escapes and the URL-safe alphabet.
 _JSON_BASE64: Final = SchemaValidator(core_schema.bytes_schema(), config=core_schema.CoreConfig(val_json_bytes="base64"))
+
+_UUENCODED: Final = {"x-uuencode", "uuencode", "x-uue", "uue"}
 
 
 def decoded(data: bytes, encoding: str) -> bytes:
     """The bytes behind an encoding, told by how its name begins; as they are when it is an unknown one."""
     if encoding.startswith("base64"):
         return from_base64(data)
-    if encoding.startswith(("quoted-printable", "quoted_printable")):
+    if encoding.startswith("quoted"):
         return binascii.a2b_qp(data)
+    if encoding in _UUENCODED:
+        files = take_out(data)[1]
+        return files[0][1] if files else data
     return data
 
 
