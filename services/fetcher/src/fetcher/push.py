@@ -35,7 +35,7 @@ class Times:
     renew: float = 540.0
     ask: float = 10.0
     calm: float = 0.1
-    died: float = 30.0
+    died: float = 10.0
 
 
 async def mode(mailbox: Mailbox, folders: Sequence[str]) -> Literal["push", "poll"]:
