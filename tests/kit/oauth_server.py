@@ -34,13 +34,15 @@ class Switches:
     refuse: str = ""
     """Error code for every request of a token."""
     away: bool = False
-    """Answers 503 to everything."""
+    """Answers 503 to clients; a mail server is still told about tokens."""
     rotate: bool = True
     """Whether a refresh token is good once, and the answer carries the next."""
     deny: bool = False
     """Whether the person says no."""
     offline: bool = True
     """Whether a sign-in gives a refresh token."""
+    padding: int = 0
+    """Bytes that its configuration is longer."""
     authentication: str = "client_secret_post"
     """How a client shows its secret (RFC 6749, 2.3.1)."""
 
@@ -116,7 +118,7 @@ class OAuthServer:
     def _answer(self, request: BaseHTTPRequestHandler, values: dict[str, str]) -> None:
         path = urlsplit(request.path).path
         self.asked.append((path, values))
-        if self.switches.away:
+        if self.switches.away and path != "/introspect":
             _send(request, 503, {"error": "temporarily_unavailable"})
         elif path == "/authorize":
             self._authorize(request, values)
@@ -140,6 +142,7 @@ class OAuthServer:
             "introspection_endpoint": self.introspection,
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": [self.switches.authentication],
+            "padding": "x" * self.switches.padding,
         }
 
     def _authorize(self, request: BaseHTTPRequestHandler, values: dict[str, str]) -> None:

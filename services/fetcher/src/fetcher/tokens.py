@@ -57,11 +57,10 @@ class Tokens:
             row = (await token_store.of(conn, [scanner.id])).get(scanner.id)
         if row is None or not self.client(scanner, row).signed_in:
             raise ProviderRefusedError(NOBODY)
-        stored = self._usable(row, refused)
-        if stored and not due(utc_now(), row.renewed_at, row.expires_at):
+        fresh = self._fresh(row, refused)
+        if fresh:
             TOKEN_EXPIRY.labels(scanner.id).set(row.expires_at.timestamp())
-            return stored
-        return await self._renew(scanner, lease, refused)
+        return fresh or await self._renew(scanner, lease, refused)
 
     def client(self, scanner: ScannerRow, row: Row[Any]) -> Client:
         """The mailbox as its provider knows it. Raises SecretUnreadableError."""
@@ -86,11 +85,20 @@ class Tokens:
         stored = self._opened(row, "access_token")
         return "" if stored == refused else stored
 
+    def _fresh(self, row: Row[Any], refused: str) -> str:
+        """The stored token while it lasts and needs no renewal, empty otherwise."""
+        stored = self._usable(row, refused)
+        return "" if due(utc_now(), row.renewed_at, row.expires_at) else stored
+
     async def _renew(self, scanner: ScannerRow, lease: Lease | None, refused: str) -> str:
         async with self._engine.begin() as conn:
             if lease is not None:
                 await lease.fence(conn)
             claimed = await token_store.claim(conn, scanner.id, CLAIM_SECONDS)
+            fresh = self._fresh(claimed, refused) if claimed is not None else ""
+            if claimed is not None and fresh:  # somebody was quicker
+                await token_store.release(conn, claimed)
+                return fresh
         if claimed is None:
             return await self._of_another(scanner, refused)
         task = asyncio.create_task(self._renewed(scanner, claimed, refused))

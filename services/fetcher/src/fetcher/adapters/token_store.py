@@ -54,6 +54,11 @@ async def renewed(conn: AsyncConnection, claimed: Row[Any], sealed: Mapping[str,
     return await _end(conn, claimed, {**sealed, **_times(seconds)})
 
 
+async def release(conn: AsyncConnection, claimed: Row[Any]) -> None:
+    """Nothing is to be renewed."""
+    await _end(conn, claimed, {"renew_after": None})
+
+
 async def failed(conn: AsyncConnection, claimed: Row[Any], error: str, pause: float) -> None:
     """`pause`: seconds that the provider is left alone."""
     await _end(conn, claimed, {"error": error[:1000], "renew_after": func.now() + timedelta(seconds=pause)})
