@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from fetcher.domain.cursor import FolderState, batches, first_state, renumbered, start_moment, taken_up_again, treat
+from fetcher.domain.cursor import FolderState, Pace, batches, first_state, renumbered, start_moment, taken_up_again, treat
 from fetcher.domain.mails import Listed, Treatment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -59,7 +59,21 @@ def test_only_unread_mails_are_taken_where_only_those_are_wanted() -> None:
     assert taken_up_again({1: Treatment.ALREADY_READ.value}, None) == []
 
 
+def test_a_server_is_asked_for_two_seconds_worth_of_bytes() -> None:
+    pace = Pace(8_000_000)
+    assert pace.room == 256 * 1024
+    pace.note(256 * 1024, 0.01)
+    assert pace.room == 2 * 1024 * 1024, "one fast answer is no proof yet"
+    pace.note(2_000_000, 0.02)
+    assert pace.room == 8_000_000
+    pace.note(3_000_000, 6.0)
+    assert pace.room == 1_000_000
+    pace.note(1_000, 60.0)
+    assert pace.room == 256 * 1024
+    assert Pace(100_000).room == 100_000
+
+
 def test_batches_are_bounded_by_number_and_bytes_and_keep_the_order() -> None:
     mails = [listed(1, 60), listed(2, 30), listed(3, 20), listed(4, 500), listed(5, 1), listed(6, 1), listed(7, 1), listed(8, 1)]
-    groups = [[one.uid for one in group] for group in batches(mails, 3, 100)]
+    groups = [[one.uid for one in group] for group in batches(mails, 3, Pace(100))]
     assert groups == [[1, 2], [3], [4], [5, 6, 7], [8]]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import imaplib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from fetcher.adapters.imap import Connection
 from fetcher.adapters.imap_errors import MailboxError, first_line
+from fetcher.adapters.imap_fetch import LargeLiteral
 from fetcher.domain.mails import Fetched, Listed
 from fetcher.mailbox import Mailbox
 from shared.observability import RETRIES, get_logger
@@ -26,6 +28,8 @@ class Batch:
     fetched: list[Fetched]
     gone: list[int]
     failed: dict[int, str]
+    memory: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """Its part of the budget, to be given back when it is done with."""
 
     @property
     def last_uid(self) -> int:
@@ -60,10 +64,14 @@ async def _together(mailbox: Mailbox, group: Sequence[Listed]) -> Batch:
     missing = [one.uid for one in group if one.uid not in found]
     still = await mailbox.call(lambda c: {one.uid for one in c.details(missing)}) if missing else set()
     return Batch(
-        [Fetched(one, found[one.uid]) for one in group if one.uid in found],
+        [_fetched(one, found[one.uid]) for one in group if one.uid in found],
         [uid for uid in missing if uid not in still],
         dict.fromkeys(sorted(still), "the server lists the mail but does not give it"),
     )
+
+
+def _fetched(listed: Listed, data: bytes) -> Fetched:
+    return Fetched(listed, data, data.spooled if isinstance(data, LargeLiteral) else None)
 
 
 async def _one_by_one(mailbox: Mailbox, group: Sequence[Listed]) -> Batch:

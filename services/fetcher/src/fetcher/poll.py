@@ -7,37 +7,40 @@ Per batch, in this order: ledger line `seen` → archive → publish → line `p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from obstore.exceptions import BaseError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import ledger
 from fetcher.adapters.imap import Opened
+from fetcher.adapters.imap_wire import LARGE_LITERAL
 from fetcher.adapters.leases import Lease
+from fetcher.begun import confirm
 from fetcher.domain import lines
-from fetcher.domain.cursor import FolderState, batches, taken_up_again, treat
+from fetcher.domain.cursor import FolderState, Pace, batches, taken_up_again, treat
 from fetcher.domain.lines import Origin
-from fetcher.domain.mails import Box, Fetched
+from fetcher.domain.mails import Box, Fetched, Listed
 from fetcher.fetch import Batch, fetch
 from fetcher.gate import ByteBudget, Slots
 from fetcher.mailbox import Mailbox
 from fetcher.publish import Item, Publisher
-from shared.archive import Archive, BlobNotFoundError, mail_key
+from shared.archive import Archive, mail_key
 from shared.clock import utc_now
 from shared.events import OutcomeType
 from shared.messaging.envelope import new_traceparent
 from shared.messaging.errors import UnavailableError
-from shared.observability import FETCH_DELAY, MAILS_FETCHED, get_logger
+from shared.observability import FETCH_DELAY, MAILS_FETCHED
 
-log = get_logger("poll")
-
-LISTED_AT_ONCE = 500
-BEGUN_AT_ONCE = 20
-"""Mails begun before a crash are taken from the archive so many at a time: each may be as large as a mail can be."""
+T = TypeVar("T")
+LISTED_AT_ONCE = 1_000
+BESIDES = 16 * 1024
+"""Bytes a mail takes in memory beside its own: its line, its header block."""
 Progress = Callable[[int, int], Awaitable[None]]
 """Called with (mails read now, mails found now)."""
 
@@ -86,18 +89,25 @@ class FolderScan:
         return sorted({*(uid for uid in uids if uid not in known), *begun, *taken_up_again(skipped, unread)})
 
     async def _read(self, todo: Sequence[int], known: Mapping[int, ledger.Line], state: FolderState, unread: frozenset[int] | None) -> int:
+        """Three batches are under way at once: one is published while the next is archived and the one after it fetched."""
         read, handled = 0, 0
         failures = {uid: row.fetch_failures for uid, row in known.items()}
-        async with aclosing(_one_ahead(self._fetched(todo, state, unread))) as fetched:
-            async for batch in fetched:
-                read += await self.take(batch, failures)
-                handled += batch.uids
-                await self._progress(read, len(todo) - handled + read)
+        async with AsyncExitStack() as memory:
+            fetched = _one_ahead(self._fetched(todo, state, unread, memory))
+            async with aclosing(_one_ahead(self._archived(fetched, failures))) as archived:
+                async for batch, items in archived:
+                    read += await self._published(batch, items)
+                    await batch.memory.aclose()
+                    handled += batch.uids
+                    await self._progress(read, len(todo) - handled + read)
         return read
 
-    async def _fetched(self, todo: Sequence[int], state: FolderState, unread: frozenset[int] | None) -> AsyncIterator[Batch]:
+    async def _fetched(
+        self, todo: Sequence[int], state: FolderState, unread: frozenset[int] | None, memory: AsyncExitStack
+    ) -> AsyncGenerator[Batch]:
         """Batches with their bytes, ascending by UID, so that the cursor never passes a mail that has no line."""
         limit = self._mailbox.account.parameters.batch_size or self._tools.batch_mails
+        pace = Pace(self._tools.batch_bytes)
         for first in range(0, len(todo), LISTED_AT_ONCE):
             uids = todo[first : first + LISTED_AT_ONCE]
             listed = await self._mailbox.call(lambda c, uids=uids: c.details(uids))  # type: ignore[misc]  # mypy: default of a lambda
@@ -105,33 +115,48 @@ class FolderScan:
             missing = sorted(set(uids) - {one.uid for one in listed})
             if missing:
                 yield Batch([], missing, {})
-            for group in batches(treated, limit, self._tools.batch_bytes):
-                yield await fetch(self._mailbox, group)
+            for group in batches(treated, limit, pace):
+                yield await self._fetch(group, pace, await memory.enter_async_context(AsyncExitStack()))
 
-    # --- the steps of a batch, in their order -----------------------------------------------------------------------------------
+    async def _fetch(self, group: Sequence[Listed], pace: Pace, memory: AsyncExitStack) -> Batch:
+        """Its bytes are within the budget before they are asked for. Who waits for that holds up nobody: not even by its slot."""
+        async with self._tools.slots.lent():
+            await memory.enter_async_context(self._tools.budget.take(sum(_weight(one) for one in group)))
+        began = time.monotonic()
+        batch = await fetch(self._mailbox, group)
+        pace.note(sum(one.size for one in group if one.treatment.whole), time.monotonic() - began)
+        return replace(batch, memory=memory)
 
-    async def take(self, batch: Batch, failures: Mapping[int, int]) -> int:
-        """All steps for one batch; returns how many mails were published."""
-        found = await self.record(batch, failures)
-        data = {self._box.mail_id(one.listed.uid): one.data for one in batch.fetched}
-        items = [Item(line, data[line.id]) for line in found if line.id in data]
-        await self.archive(items)
+    async def _archived(self, fetched: AsyncGenerator[Batch], failures: Mapping[int, int]) -> AsyncGenerator[tuple[Batch, list[Item]]]:
+        """Batches whose mails have a line and are in the archive."""
+        async with aclosing(fetched):
+            async for batch in fetched:
+                found = await self.record(batch, failures)
+                mails = {self._box.mail_id(one.listed.uid): one for one in batch.fetched}
+                items = [Item(line, mails[line.id].data, mails[line.id].large) for line in found if line.id in mails]
+                await self.archive(items)
+                yield batch, items
+
+    async def _published(self, batch: Batch, items: Sequence[Item]) -> int:
+        """The rest of the steps; returns how many mails were published."""
         refused = await self.publish(items)
         await self.confirm(items, refused, batch.last_uid)
         await self.flag([one.listed.uid for one in batch.fetched if one.listed.treatment.whole])
         return len(items) - len(refused)
 
-    async def record(self, batch: Batch, failures: Mapping[int, int]) -> Sequence[ledger.Line]:
+    # --- the steps of a batch, in their order -----------------------------------------------------------------------------------
+
+    async def record(self, batch: Batch, failures: Mapping[int, int]) -> Sequence[ledger.Line | ledger.Begun]:
         """Lines for all of the batch: `seen` where the mail will be published, `done` where its outcome is clear already."""
-        described = [self._describe(one) for one in batch.fetched]
+        described = await asyncio.to_thread(lambda: [self._describe(one) for one in batch.fetched])
         others = [lines.gone(self._box, uid) for uid in batch.gone]
         others += [lines.unfetched(self._box, uid, failures.get(uid, 0) + 1, why) for uid, why in batch.failed.items()]
         async with self._tools.engine.begin() as conn:
             await self._lease.fence(conn)
             known = await ledger.known_mails(conn, self._box.scanner_id, described)
-            found = await ledger.record(conn, [*self._first_places(described, known), *others])
-        for line in (*described, *others):
-            MAILS_FETCHED.labels(line.get("outcome_type") or line["state"]).inc()
+            found = await ledger.record(conn, [*self._first_places(described, known), *others], failures.keys())
+        for state, count in Counter(line.get("outcome_type") or line["state"] for line in (*described, *others)).items():
+            MAILS_FETCHED.labels(state).inc(count)
         return found
 
     def _describe(self, fetched: Fetched) -> dict[str, Any]:
@@ -157,8 +182,12 @@ class FolderScan:
         """Durably, before anybody hears of the mail."""
         if not items:
             return
+        archive = self._tools.archive
         try:
-            await self._tools.archive.put_many([(item.line.archive_key, item.data) for item in items])
+            await archive.put_many([(item.line.archive_key, item.data) for item in items if item.large is None])
+            for item in items:
+                if item.large is not None:
+                    await archive.put_file(item.line.archive_key, item.large.file)
         except (OSError, BaseError) as error:
             raise UnavailableError(f"the archive did not take {len(items)} mails: {error}") from error
 
@@ -173,7 +202,7 @@ class FolderScan:
         """Lines `published` and cursor, together."""
         async with self._tools.engine.begin() as conn:
             await self._lease.fence(conn)
-            await _confirm(conn, items, refused)
+            await confirm(conn, items, refused)
             await ledger.advance(conn, self._box, last_uid)
         _observe(items)
 
@@ -197,56 +226,25 @@ class FolderScan:
         await self.flag(missed)
 
 
-async def finish_begun(tools: Tools, lease: Lease, scanner_id: str) -> int:
-    """Publish what a crash left `seen` and is in the archive; the rest is fetched again by its folder's scan. Returns how many."""
-    finished = 0
-    async with tools.engine.connect() as conn:
-        waiting = await ledger.begun(conn, scanner_id, 100_000)
-    for first in range(0, len(waiting), BEGUN_AT_ONCE):
-        found = [await from_archive(tools.archive, line) for line in waiting[first : first + BEGUN_AT_ONCE]]
-        items = [item for item in found if item is not None]
-        if not items:
-            continue
-        lease.check()
-        refused = await tools.publisher.publish(items)
-        async with tools.engine.begin() as conn:
-            await lease.fence(conn)
-            await _confirm(conn, items, refused)
-        finished += len(items) - len(refused)
-    return finished
-
-
-async def from_archive(archive: Archive, line: ledger.Line) -> Item | None:
-    """The line with its bytes; None where the archive has none. Raises UnavailableError."""
-    try:
-        return Item(line, await archive.get(line.archive_key))
-    except BlobNotFoundError:
-        return None
-    except (OSError, BaseError) as error:
-        raise UnavailableError(f"the archive did not give a mail: {error}") from error
-
-
-async def _confirm(conn: AsyncConnection, items: Sequence[Item], refused: Mapping[str, str]) -> None:
-    await ledger.published(conn, [item.line.id for item in items if item.line.id not in refused])
-    for mail_id, why in refused.items():
-        log.error("Kafka refuses a mail", mail_id=mail_id, reason=why)
-        await ledger.finish(conn, [mail_id], OutcomeType.FAILED.value, f"Kafka refuses the event: {why}"[:500])
+def _weight(one: Listed) -> int:
+    """Bytes it takes in memory: a large mail is in a file."""
+    return BESIDES + (min(one.size, LARGE_LITERAL) if one.treatment.whole else 0)
 
 
 def _observe(items: Sequence[Item]) -> None:
     now = utc_now()
     for item in items:
         FETCH_DELAY.observe(max(0.0, (now - item.line.received_at).total_seconds()))
-        log.debug("published", mail_id=item.line.id, scanner=item.line.scanner_id, uid=item.line.uid)
 
 
-async def _one_ahead(batches_: AsyncIterator[Batch]) -> AsyncGenerator[Batch]:
-    """Fetch the next batch while this one is archived and published; never more than one, to bound memory."""
-    following = asyncio.ensure_future(anext(batches_, None))
+async def _one_ahead(results: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Make the next result while this one is worked on; never more than one, to bound memory."""
+    following: asyncio.Future[T | None] = asyncio.ensure_future(anext(results, None))
     try:
-        while (batch := await following) is not None:
-            following = asyncio.ensure_future(anext(batches_, None))
-            yield batch
+        while (result := await following) is not None:
+            following = asyncio.ensure_future(anext(results, None))
+            yield result
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+        await results.aclose()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fetcher.adapters.ledger import Line
+from fetcher.adapters.ledger import Begun, Line
+from fetcher.domain.mails import Spooled
 from shared.clock import utc_now
 from shared.events import RawMail
 from shared.messaging.envelope import Envelope
@@ -19,10 +20,11 @@ INLINE_BYTES = 512 * 1024
 
 @dataclass(frozen=True)
 class Item:
-    """A ledger line with its mail's bytes."""
+    """A ledger line with its mail's bytes; those of a large one are in `large`, or in the archive alone."""
 
-    line: Line
+    line: Line | Begun
     data: bytes
+    large: Spooled | None = None
 
 
 class Publisher:

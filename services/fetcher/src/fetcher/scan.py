@@ -18,13 +18,14 @@ from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, TokenRefusedError, explain, needs_somebody
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
+from fetcher.begun import finish_begun
 from fetcher.chores import Carrier
 from fetcher.domain.backoff import pause
 from fetcher.domain.cursor import FolderState
 from fetcher.domain.lines import Origin
 from fetcher.domain.mails import Box
 from fetcher.mailbox import Mailbox
-from fetcher.poll import FolderScan, Tools, finish_begun
+from fetcher.poll import FolderScan, Tools
 from fetcher.settings import Settings
 from fetcher.settle import settle
 from shared.database import at_once

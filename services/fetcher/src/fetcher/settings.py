@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
         description="Key ring for mailbox passwords, `name:base64 of 32 bytes`, comma separated; the first encrypts"
     )
     max_mail_bytes: int = Field(default=50 * 1024 * 1024, ge=1024, description="A larger mail is `failed` with reason too_large")
-    batch_mails: int = Field(default=50, ge=1, le=500, description="Most mails fetched and published together")
+    batch_mails: int = Field(default=200, ge=1, le=500, description="Most mails fetched and published together")
     batch_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024, description="Most bytes fetched together; a bigger mail comes alone")
     memory_bytes: int = Field(
         default=64 * 1024 * 1024,

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters import ledger
-from fetcher.poll import Tools, from_archive
+from fetcher.begun import from_archive
+from fetcher.poll import Tools
 from fetcher.publish import Item
 from fetcher.settings import Settings
 from shared.events import OutcomeType

@@ -22,6 +22,8 @@ log = get_logger("producer")
 
 REFUSED = (MessageSizeTooLargeError, InvalidTopicError, TopicAuthorizationFailedError)
 """Answers no retry will change."""
+BATCH_BYTES = 512 * 1024
+"""Of records sent together to a partition. With aiokafka's 16 KiB each mail goes by itself, for more than twice the time and CPU."""
 SEND_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 
@@ -144,6 +146,7 @@ class Producer:
             enable_idempotence=True,
             compression_type="zstd",
             linger_ms=2,
+            max_batch_size=BATCH_BYTES,
             max_request_size=MAX_EVENT_BYTES + HEADROOM_BYTES,
             request_timeout_ms=15_000,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote, unquote
 
 from shared.clock import rfc3339
@@ -22,12 +23,20 @@ _NAMES = {
     "pec": "pec",
     "data_ref": "dataref",
 }
+_SAFE = " :/<>@+=,;!#$&'()*[]{}|^~`?"
+_PLAIN = re.compile(r"[\w. :/<>@+=,;!#$&'()*\[\]{}|^~`?-]*", re.ASCII)
+"""A value that percent-encoding would leave as it is, told without the cost of encoding it."""
 
 
 def raw_mail_extensions(mail: RawMail) -> dict[str, str]:
     """Extension attributes, percent-encoded where a value may leave ASCII (CloudEvents Kafka binding, 3.2.3.2)."""
-    values = mail.model_dump(exclude_none=True) | {"received_at": rfc3339(mail.received_at), "pec": str(mail.pec).lower()}
-    return {_NAMES[name]: quote(str(value), safe=" :/<>@+=,;!#$&'()*[]{}|^~`?") for name, value in values.items()}
+    values = {attribute: getattr(mail, name) for name, attribute in _NAMES.items()}
+    values |= {"receivedat": rfc3339(mail.received_at), "pec": str(mail.pec).lower()}
+    return {attribute: _encoded(str(value)) for attribute, value in values.items() if value is not None}
+
+
+def _encoded(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)
 
 
 def read_raw_mail(envelope: Envelope) -> RawMail:

@@ -6,11 +6,11 @@ IMAP4rev1 (RFC 3501) on servers of every age. Mails are always read with BODY.PE
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 
+from fetcher.adapters import imap_fetch
 from fetcher.adapters.imap_account import Account
 from fetcher.adapters.imap_errors import FolderMissingError, first_line
 from fetcher.adapters.imap_folders import Listing, list_folders, renamed
@@ -91,16 +91,15 @@ class Connection:
 
     def details(self, uids: Sequence[int]) -> list[Listed]:
         """Size as the server counts it, and INTERNALDATE; a UID that is gone is left out. Ascending."""
-        answer = self.client.fetch(list(uids), ["RFC822.SIZE", "INTERNALDATE"])
-        return [Listed(uid, int(data.get(b"RFC822.SIZE", 0)), _utc(data.get(b"INTERNALDATE"))) for uid, data in sorted(answer.items())]
+        return imap_fetch.listed(self.client, uids)
 
     def bodies(self, uids: Sequence[int]) -> dict[int, bytes]:
-        """Whole mails, by UID; one that is gone is left out."""
-        return _section(self.client.fetch(list(uids), ["BODY.PEEK[]"]), b"BODY[]")
+        """Whole mails, by UID; one that is gone is left out. A large one is a `LargeLiteral`."""
+        return imap_fetch.bodies(self.client, uids)
 
     def headers(self, uids: Sequence[int]) -> dict[int, bytes]:
         """Header blocks, by UID."""
-        found = _section(self.client.fetch(list(uids), ["BODY.PEEK[HEADER]"]), b"BODY[HEADER]")
+        found = imap_fetch.section(self.client.fetch(list(uids), ["BODY.PEEK[HEADER]"]), b"BODY[HEADER]")
         return {uid: data[:MAX_HEADER_BYTES] for uid, data in found.items()}
 
     def mark_read(self, uids: Iterable[int]) -> None:
@@ -140,20 +139,3 @@ class Connection:
                 client.shutdown()
             except (OSError, imaplib.IMAP4.error):
                 return
-
-
-def _section(answer: Mapping[int, Mapping[bytes, Any]], name: bytes) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    for uid, data in answer.items():
-        value = data.get(name)
-        if isinstance(value, bytes):
-            found[uid] = value
-        elif value is not None:  # a bare number or NIL between quotes
-            found[uid] = str(value).encode()
-    return found
-
-
-def _utc(moment: object) -> datetime:
-    if not isinstance(moment, datetime):
-        return datetime.fromtimestamp(0, UTC)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

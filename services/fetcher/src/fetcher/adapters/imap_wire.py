@@ -9,6 +9,7 @@ from __future__ import annotations
 import imaplib
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, Literal, cast
 
@@ -23,6 +24,8 @@ MOST_LINES = 200_000
 MOST_BYTES = 16 * 1024 * 1024
 """Bytes of the answer to one command, beyond twice those expected: some servers count a mail too small."""
 READ_AT_ONCE = 65_536
+LARGE_LITERAL = 2 * 1024 * 1024
+"""A larger one is not read into memory where `spool` is set."""
 
 
 class Wire:
@@ -61,6 +64,8 @@ class BoundedImap(imaplib.IMAP4):
         self._context = context
         self._ahead = bytearray()
         self._idling = b""
+        self.spool: Callable[[int, Callable[[int], bytes]], bytes] | None = None
+        """Gets the size of a large literal and what reads so many of its bytes; returns what imaplib shall take for it."""
         self._allow()
         super().__init__(host, port, timeout)
 
@@ -106,6 +111,12 @@ class BoundedImap(imaplib.IMAP4):
 
     def read(self, size: int) -> bytes:
         self._count(size)
+        if self.spool is not None and size > LARGE_LITERAL:
+            return self.spool(size, self._piece)
+        return self._piece(size)
+
+    def _piece(self, size: int) -> bytes:
+        self._count(0)
         data = bytes(self._ahead[:size])
         del self._ahead[:size]
         data = data + self._reader.read(size - len(data)) if data else self._reader.read(size)

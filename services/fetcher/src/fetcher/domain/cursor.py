@@ -75,13 +75,35 @@ def _before(received_at: datetime, state: FolderState) -> bool:
     return state.start_at is not None and received_at < state.start_at
 
 
-def batches(listed: Iterable[Listed], count: int, size: int) -> Iterator[list[Listed]]:
-    """Groups in the given order, bounded by number and bytes; a mail above `size` comes alone."""
+LEAST_BYTES = 256 * 1024
+SECONDS_AHEAD = 2.0
+FASTER = 8
+"""At most so many times as much at once as before."""
+
+
+@dataclass
+class Pace:
+    """How many bytes to ask for at once: about two seconds' worth, so that a server that trickles never holds much memory."""
+
+    most: int
+    room: int = 0
+
+    def __post_init__(self) -> None:
+        self.room = min(self.most, LEAST_BYTES)
+
+    def note(self, size: int, seconds: float) -> None:
+        """So many bytes took so long."""
+        wanted = int(size / max(seconds, 0.001) * SECONDS_AHEAD)
+        self.room = min(self.most, max(LEAST_BYTES, min(wanted, FASTER * self.room)))
+
+
+def batches(listed: Iterable[Listed], count: int, pace: Pace) -> Iterator[list[Listed]]:
+    """Groups in the given order, bounded by number and by the pace so far; a mail above that comes alone."""
     group: list[Listed] = []
     total = 0
     for one in listed:
         weight = one.size if one.treatment.whole else 0
-        if group and (len(group) >= count or total + weight > size):
+        if group and (len(group) >= count or total + weight > pace.room):
             yield group
             group, total = [], 0
         group.append(one)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fetcher.domain.mails import Box, Fetched, Treatment
 from shared.events import OutcomeType
-from shared.mail.envelope import conversation_key, envelope
+from shared.mail.envelope import conversation_key, head
 
 MAX_FETCH_FAILURES = 5
 """A UID that could not be fetched so often is `failed` and passed over."""
@@ -34,13 +34,14 @@ class Origin:
 def describe(box: Box, fetched: Fetched, origin: Origin) -> dict[str, Any]:
     """Columns of the line. A mail that turns out larger than the server said is too large, too."""
     treatment = fetched.listed.treatment
-    size = len(fetched.data) if treatment.whole else fetched.listed.size
+    size = fetched.size
     if treatment.whole and size > origin.max_bytes:
         treatment = Treatment.TOO_LARGE
-    line = _place(box, fetched.listed.uid) | _headers(fetched.data, box.mail_id(fetched.listed.uid))
+    line = _place(box, fetched.listed.uid)
+    line |= _headers(fetched.data, line["id"])
     line |= {"received_at": fetched.listed.received_at, "size": size, "address": origin.address, "pec": origin.pec}
     if treatment is Treatment.TAKE:
-        return line | _to_publish(fetched.data, origin)
+        return line | _to_publish(fetched, origin)
     return line | _done(_OUTCOMES[treatment], _reason(treatment, size, origin.max_bytes))
 
 
@@ -68,7 +69,7 @@ def _place(box: Box, uid: int) -> dict[str, Any]:
 
 
 def _headers(data: bytes, mail_id: str) -> dict[str, Any]:
-    mail = envelope(data)
+    mail = head(data)
     return {
         "message_id": mail.message_id,
         "sender": str(mail.from_) if mail.from_ else "",
@@ -78,8 +79,9 @@ def _headers(data: bytes, mail_id: str) -> dict[str, Any]:
     }
 
 
-def _to_publish(data: bytes, origin: Origin) -> dict[str, Any]:
-    return {"state": "seen", "sha256": hashlib.sha256(data).hexdigest(), "flag_wanted": origin.mark_read}
+def _to_publish(fetched: Fetched, origin: Origin) -> dict[str, Any]:
+    digest = fetched.large.sha256 if fetched.large else hashlib.sha256(fetched.data).hexdigest()
+    return {"state": "seen", "sha256": digest, "flag_wanted": origin.mark_read}
 
 
 def _done(outcome: OutcomeType, reason: str) -> dict[str, Any]:

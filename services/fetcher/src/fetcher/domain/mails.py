@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import IO
 
 from shared.events import derived_id
 
@@ -48,8 +49,25 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """The bytes of a large mail, in a temporary file that vanishes with it."""
+
+    file: IO[bytes]
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """A UID with its bytes: the mail, or its header block alone, by `listed.treatment`."""
+    """A UID with its bytes: the mail, or its header block alone, by `listed.treatment`. Of a large mail `data` is the beginning."""
 
     listed: Listed
     data: bytes
+    large: Spooled | None = None
+
+    @property
+    def size(self) -> int:
+        """Of the mail, counted where it was fetched whole."""
+        if self.large is not None:
+            return self.large.size
+        return len(self.data) if self.listed.treatment.whole else self.listed.size
