@@ -61,7 +61,8 @@ class Scheduler:
                 except Exception as error:  # noqa: BLE001 -- the outermost loop: the database may be away for long
                     await self._away("tick", error)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK_S)
+                    async with asyncio.timeout(TICK_S):  # `wait_for` may swallow a cancellation
+                        await self._wake.wait()
         finally:
             for task in (listener, renewing):
                 task.cancel()
@@ -192,6 +193,9 @@ class Scheduler:
 
     @staticmethod
     async def _away(what: str, error: Exception) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # psycopg, cancelled while its server goes away, raises what the server did
+            raise asyncio.CancelledError from error
         RETRIES.labels(what, type(error).__name__).inc()
         log.warning("retry", what=what, error=str(error)[:300], exc_info=None if is_unavailable(error) else error)
         await asyncio.sleep(AWAY_S)

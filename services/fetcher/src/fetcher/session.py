@@ -44,7 +44,7 @@ class Session:
         """Until another one's settings hold, or the lease is lost. Raises LeaseLostError, or what the database raises."""
         try:
             await self._rest(self._due - time.monotonic())
-            while (scanner := await self._enter()) is not None:
+            while not self.leaving and (scanner := await self._enter()) is not None:
                 self.resting = False
                 done = await self._scanning.scan(scanner, self._held, self.lease)
                 self.resting, self.failing = True, not done.ok
@@ -88,7 +88,8 @@ class Session:
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), max(0.0, seconds))
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self.wake.wait()
 
     async def _close(self) -> None:
         try:
