@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import imaplib
+import re
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,35 @@ def test_known_parameters_become_values() -> None:
 def test_a_value_of_no_use_is_refused(values: dict[str, str]) -> None:
     with pytest.raises(ParameterError):
         read_parameters(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TLS_MINIMUM", "0.9", "one of 1.0, 1.1, 1.2, 1.3"),
+        ("TLS_SECURITY_LEVEL", "6", "whole number from 0 to 5"),
+        ("DISABLE_AUTHENTICATOR", "NTLM", "OAUTHBEARER, XOAUTH2"),
+    ],
+)
+def test_a_wrong_value_says_what_is_right(name: str, value: str, says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        read_parameters({name: value})
+
+
+def test_a_way_must_be_left_of_the_kind_that_is_used() -> None:
+    passwords, tokens = {"DISABLE_AUTHENTICATOR": "PLAIN|LOGIN|CRAM-MD5"}, {"DISABLE_AUTHENTICATOR": "XOAUTH2|OAUTHBEARER"}
+    assert read_parameters(passwords, oauth=True).disabled == {"PLAIN", "LOGIN", "CRAM-MD5"}
+    assert read_parameters(tokens).disabled == {"XOAUTH2", "OAUTHBEARER"}
+    for values, oauth in ((passwords, False), (tokens, True)):
+        with pytest.raises(ParameterError, match="must be left"):
+            read_parameters(values, oauth=oauth)
+
+
+def test_every_parameter_stands_in_the_guide_as_the_form_tells_it() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", guide, re.MULTILINE)
+    told = {name: meaning.replace("\\|", "|") for name, meaning in rows}
+    assert {name: told.get(name) for name in SCANNER_PARAMETERS} == dict(SCANNER_PARAMETERS)
 
 
 def test_a_refused_login_is_left_alone_longer() -> None:

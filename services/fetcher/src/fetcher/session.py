@@ -16,6 +16,7 @@ from fetcher.adapters.scanners import ScannerRow
 from fetcher.gate import Gate, Pass
 from fetcher.push import mode, watch
 from fetcher.scan import Done, Held, Scanning
+from fetcher.tokens import let_go
 from shared.observability import SCAN_LATENESS
 
 KEEP_OPEN_S = 60
@@ -51,6 +52,7 @@ class Session:
                 self._due = time.monotonic() + done.pause
                 await self._until_next(scanner, done)
         finally:
+            let_go(self.lease.scanner_id)
             await self._close()
 
     async def _enter(self) -> ScannerRow | None:

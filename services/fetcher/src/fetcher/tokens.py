@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from sqlalchemy import Row
@@ -57,10 +58,9 @@ class Tokens:
             row = (await token_store.of(conn, [scanner.id])).get(scanner.id)
         if row is None or not self.client(scanner, row).signed_in:
             raise ProviderRefusedError(NOBODY)
-        fresh = self._fresh(row, refused)
-        if fresh:
+        if lease is not None and row.expires_at is not None:
             TOKEN_EXPIRY.labels(scanner.id).set(row.expires_at.timestamp())
-        return fresh or await self._renew(scanner, lease, refused)
+        return self._fresh(row, refused) or await self._renew(scanner, lease, refused)
 
     def client(self, scanner: ScannerRow, row: Row[Any]) -> Client:
         """The mailbox as its provider knows it. Raises SecretUnreadableError."""
@@ -103,8 +103,13 @@ class Tokens:
             return await self._of_another(scanner, refused)
         task = asyncio.create_task(self._renewed(scanner, claimed, refused))
         self._renewing.add(task)
-        task.add_done_callback(self._renewing.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[str]) -> None:
+        self._renewing.discard(task)
+        if not task.cancelled():
+            task.exception()  # who asked may be gone
 
     async def _renewed(self, scanner: ScannerRow, claimed: Row[Any], refused: str) -> str:
         """To its end, whatever becomes of who asked.
@@ -125,7 +130,6 @@ class Tokens:
         async with self._engine.begin() as conn:
             await token_store.renewed(conn, claimed, self.sealed(scanner.id, token), token.seconds)
         TOKEN_RENEWALS.labels("ok").inc()
-        TOKEN_EXPIRY.labels(scanner.id).set(utc_now().timestamp() + token.seconds)
         log.info("access token renewed", scanner=scanner.id, seconds=token.seconds, rotated=bool(token.refresh_token))
         return token.access_token
 
@@ -147,3 +151,9 @@ class Tokens:
             if row is None or row.renew_after is None or row.error or asyncio.get_running_loop().time() > ends:
                 raise ProviderAwayError((row and row.error) or "A new access token is being got: it is tried again by itself.")
             await asyncio.sleep(ASK_EVERY_S)
+
+
+def let_go(scanner_id: str) -> None:
+    """Another fetcher tells from now on when the mailbox's token ends."""
+    with contextlib.suppress(KeyError):
+        TOKEN_EXPIRY.remove(scanner_id)

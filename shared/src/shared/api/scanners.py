@@ -123,7 +123,7 @@ SCANNER_PARAMETERS: Mapping[str, str] = {
     "CA_FILE": "file on the fetcher's machine with the certificate authorities (PEM) that are trusted instead of the system's",
     "SHARED_MAILBOX": "name of the shared mailbox to open with this user's password or token (SASL PLAIN authorization identity, RFC 4616)",
     "TLS_MINIMUM": "oldest version of TLS that is spoken: 1.0, 1.1, 1.2 or 1.3; 1.2 where it is left out",
-    "TLS_SECURITY_LEVEL": "OpenSSL's security level, 0 to 5: 0 or 1 accept short keys and old ciphers; blank is the system's",
+    "TLS_SECURITY_LEVEL": "OpenSSL's security level, 0 to 5: 0 or 1 accept short keys and old ciphers; the system's where it is left out",
 }
 """The closed list of a mailbox's parameters, and what each one means; any other name is refused."""
 
