@@ -138,7 +138,7 @@ def safe_url(url: str) -> bool:
     """Secrets go there: by https, or to this machine itself."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname if parts.port != 0 else None
+        host = "" if parts.port == 0 else parts.hostname or ""
     except ValueError:
         return False
     return bool(host) and not parts.username and (parts.scheme == "https" or (parts.scheme == "http" and _loopback(host)))
