@@ -324,7 +324,7 @@ def test_who_is_sent_away_is_told_where_to(watched: Watched, world: World) -> No
     world.provider = "https://login.company.example/authorize?client_id=a&state=b"
     watched.page.route("https://login.company.example/**", lambda route: route.fulfill(status=204))
     watched.go("/mailboxes/fresh")
-    watched.page.get_by_role("button", name="Sign in with the provider").click()
+    watched.page.get_by_role("button", name="Sign in with login.company.example").click()
     expect(watched.page.get_by_role("link", name="Go on to login.company.example")).to_have_attribute("href", world.provider)
     accessible(watched.page)
     watched.complaints.clear()
@@ -333,7 +333,7 @@ def test_who_is_sent_away_is_told_where_to(watched: Watched, world: World) -> No
 def test_nobody_is_sent_to_an_unsafe_address(watched: Watched, world: World) -> None:
     world.provider = "http://login.company.example/authorize"
     watched.go("/mailboxes/fresh")
-    watched.page.get_by_role("button", name="Sign in with the provider").click()
+    watched.page.get_by_role("button", name="Sign in with login.company.example").click()
     expect(watched.page).to_have_url(f"{watched.home}/mailboxes/fresh")
     expect(watched.page.get_by_text("Nobody can sign in now. The provider's sign-in page is not on https.")).to_be_visible()
 
@@ -341,7 +341,7 @@ def test_nobody_is_sent_to_an_unsafe_address(watched: Watched, world: World) -> 
 def test_somebody_signs_in_with_the_provider_and_comes_back(watched: Watched, world: World) -> None:
     watched.go("/mailboxes/fresh")
     page = watched.page
-    page.get_by_role("button", name="Sign in with the provider").click()
+    page.get_by_role("button", name="Sign in with login.company.example").click()
     expect(page.get_by_role("heading", name="Provider")).to_be_visible()
     page.get_by_role("link", name="Allow").click()
     expect(page).to_have_url(f"{watched.home}/mailboxes/fresh")
@@ -354,7 +354,7 @@ def test_somebody_signs_in_with_the_provider_and_comes_back(watched: Watched, wo
 def test_somebody_who_refuses_is_told_what_to_do(watched: Watched) -> None:
     watched.go("/mailboxes/fresh")
     page = watched.page
-    page.get_by_role("button", name="Sign in with the provider").click()
+    page.get_by_role("button", name="Sign in with login.company.example").click()
     page.get_by_role("link", name="Deny").click()
     expect(page).to_have_url(f"{watched.home}/mailboxes/fresh")
     expect(page.get_by_text("The sign-in failed. The provider said: access_denied.")).to_be_visible()
@@ -363,7 +363,7 @@ def test_somebody_who_refuses_is_told_what_to_do(watched: Watched) -> None:
 
 def test_signing_in_works_without_scripts(console: Console, world: World, scriptless: Page) -> None:
     scriptless.goto(f"{console.url}/mailboxes/fresh")
-    scriptless.get_by_role("button", name="Sign in with the provider").click()
+    scriptless.get_by_role("button", name="Sign in with login.company.example").click()
     scriptless.get_by_role("link", name="Allow").click()
     expect(scriptless.get_by_text("Signed in. The mailbox is read")).to_be_visible()
 

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from console.backend import quoted
 from console.oauth import redirect_uri
 from console.pages.mailbox_form import is_field, new_mailbox, sent, shown, typed
-from console.pages.mailbox_texts import PROVIDERS, needs_person
+from console.pages.mailbox_texts import needs_person, provider
 from console.pages.page import AdministratorsPage, Form, Page, PageRoute, field_errors, redirect, text
 from console.pages.sender_form import new_sender, sender_values
 from console.pages.senders import senders
@@ -124,7 +124,7 @@ async def _saved(page: Page, scanner: dict[str, Any], form: FormData) -> Respons
     """Saving tests the connection and says what failed; it stays saved all the same."""
     there = f"/mailboxes/{quoted(scanner['id'])}"
     if needs_person(scanner):
-        return redirect(there, f"Saved. Next, sign in with {PROVIDERS[scanner['oauth']['provider']]} below.", "info")
+        return redirect(there, f"Saved. Next, sign in with {provider(scanner)} below.", "info")
     if "untested" in form:
         return redirect(there, "Saved.")
     try:

@@ -8,7 +8,7 @@ from console.pages.texts import Badge, interval
 from shared.api import SCANNER_PARAMETERS
 
 PARAMETERS = SCANNER_PARAMETERS
-PROVIDERS = {"google": "Google", "microsoft": "Microsoft 365", "oidc": "the provider"}
+PROVIDERS = {"google": "Google", "microsoft": "Microsoft 365"}
 PROVIDER_CHOICES = [("google", "Google"), ("microsoft", "Microsoft 365"), ("oidc", "Other, by the URL of its issuer")]
 GRANT_CHOICES = [("refresh_token", "A person signs in, once"), ("client_credentials", "The application itself signs in")]
 SSL = {"none": "not encrypted", "starttls": "STARTTLS", "ssl": "SSL"}
@@ -75,7 +75,14 @@ def authentication(scanner: dict[str, Any]) -> str:
     if scanner["auth"] == "password" or not scanner["oauth"]:
         return "by password"
     whom = "" if signs_in(scanner) else ", as the application itself"
-    return f"by OAuth 2.0 with {PROVIDERS[scanner['oauth']['provider']]}{whom}"
+    return f"by OAuth 2.0 with {provider(scanner)}{whom}"
+
+
+def provider(scanner: dict[str, Any]) -> str:
+    """Who gives its tokens: a known name, else the issuer's host."""
+    oauth = scanner["oauth"]
+    host = oauth["issuer"].removeprefix("https://").partition("/")[0]
+    return PROVIDERS.get(oauth["provider"], host or "the provider")
 
 
 def start(value: str) -> str:
