@@ -193,5 +193,12 @@ _PUT_NOTHING_NEW = text(
 
 async def put_watching(conn: AsyncConnection, lease: Lease, watching: str) -> None:
     """How the holder hears of new mails: push or poll."""
-    mine = and_(SCANNERS.c.id == lease.scanner_id, SCANNERS.c.lease_token == lease.token)
-    await conn.execute(update(SCANNERS).where(mine).values(watching=watching))
+    await conn.execute(_PUT_WATCHING, {"id": lease.scanner_id, "token": lease.token, "watching": watching})
+
+
+_PUT_WATCHING = text(
+    """
+    update scanners set watching = :watching from (select set_config('synchronous_commit', 'off', true)) as quickly
+    where id = :id and lease_token = :token
+    """
+)
