@@ -122,6 +122,7 @@ async def test_a_move_into_a_ticked_folder_publishes_nothing_again(rig: Rig, dov
     append(dovecot.port, user, PASSWORD, [mail("There before", "<before@x>")], "Erledigt/F&AOQ-lle".join('""'))
     await rig.api.put(f"/scanners/{scanner_id}/folders", json={"selected": ["INBOX", DONE]})
     await decide(rig, scanner_id, {"One": OutcomeType.TICKET, "Two": OutcomeType.IGNORED})
+    before = len(server.commands)
     assert await rig.scan(scanner_id)
     assert await rig.scan(scanner_id)
 
@@ -135,6 +136,8 @@ async def test_a_move_into_a_ticked_folder_publishes_nothing_again(rig: Rig, dov
         assert firsts[name].at_uid == (None if knows_nothing(server) else places[name].uid)
         assert firsts[name].outcome_type in {"ticket", "ignored"}
     assert len(await rig.raw_mails(scanner_id)) == 3
+    fetched = [line.split(" ")[3] for line in server.commands[before:] if "BODY.PEEK[]" in line]
+    assert knows_nothing(server) or fetched == ["1"], "where the server says where they are, they are not even read again"
 
 
 async def test_spam_goes_to_the_spam_folder_and_back(rig: Rig, dovecot: Dovecot, user: str, server: StrippedImap) -> None:
