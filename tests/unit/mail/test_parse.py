@@ -161,6 +161,13 @@ def test_a_multipart_that_is_none_is_shown_as_text() -> None:
     assert body(b"--q\r\n\r\nfound\r\n--q--\r\n", "Content-Type: multipart/mixed").text == "found"
 
 
+def test_a_multipart_without_parts_is_attached_and_opens() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\nhello\n--a\nContent-Type: multipart/mixed; boundary=zzz\n\nx\n--a--\n"
+    (known,) = parse(raw).attachments
+    assert (known.part, known.type) == ("2", "application/octet-stream")
+    assert open_part(raw, "2") == (known, b"x")
+
+
 def test_an_inner_boundary_that_begins_like_the_outer_one() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=ab\n\n"
     raw += b"--ab\n\none\n--ab--\n--a\n\ntwo\n--a--\n"

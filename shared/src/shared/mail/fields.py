@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from shared.mail.charset import decode_header_bytes, decode_word
-from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK
+from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_PART_FIELDS
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
 _WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n", re.MULTILINE)
@@ -68,7 +68,7 @@ def ordinary_fields(raw: bytes, start: int) -> Fields | None:
         if len(block) + returns != end - start:  # a bare CR
             return None
     found = _WHOLE_FIELD.findall(block)
-    if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != len(block) or len(found) > MAX_FIELDS:
+    if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != len(block) or len(found) > _most(start):
         return None
     return Fields(_texts([(name, value.replace("\n", "")) for name, value in found], all_ascii=block.isascii()), body)
 
@@ -80,13 +80,18 @@ def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], obje
     body = _scan(defects, spans, raw, start, is_delimiter)
     values = [
         (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].replace(b"\r", b"").replace(b"\n", b"").decode("latin-1"))
-        for name, begin, end in spans[:MAX_FIELDS]
+        for name, begin, end in spans[: _most(start)]
     ]
-    if len(spans) > MAX_FIELDS:
-        defects.append(f"more than {MAX_FIELDS} header fields, the rest was left out")
+    if len(spans) > _most(start):
+        defects.append(f"more than {_most(start)} header fields, the rest was left out")
     if any(end - begin > MAX_FIELD_BYTES for _, begin, end in spans):
         defects.append("a header field is too long, its rest was left out")
     return Fields(_texts(values, all_ascii=False), body, dict.fromkeys(defects))
+
+
+def _most(start: int) -> int:
+    """Fields that are kept of the mail's own block, or of a part's."""
+    return MAX_PART_FIELDS if start else MAX_FIELDS
 
 
 def _texts(values: list[tuple[str, str]], *, all_ascii: bool) -> list[tuple[str, str]]:

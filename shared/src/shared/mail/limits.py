@@ -18,6 +18,7 @@ MAX_DELIMITER_LINES: Final = 500_000
 
 MAX_HEADER_BLOCK: Final = 256 * 1024
 MAX_FIELDS: Final = 1_000
+MAX_PART_FIELDS: Final = 100
 MAX_FIELD_BYTES: Final = 128 * 1024
 MAX_SHORT_FIELD: Final = 16 * 1024
 """Characters of a subject, date, name or any other single value before decoding."""

@@ -72,8 +72,6 @@ def parse(raw: bytes) -> ParsedMail:
 
 def _is_body(part: Part, bodies: _Bodies) -> bool:
     """Text that is meant to be read with the mail. A name in Content-Type alone makes no attachment of the first text."""
-    if part.type.startswith("multipart/"):  # one that could not be taken apart
-        part.type = "text/plain" if part.number == "1" else "application/octet-stream"
     if part.type not in _BODY_TYPES or part.disposition == "attachment" or part.disposition_params.get("filename"):
         return False
     if part.params.get("name"):

@@ -64,6 +64,9 @@ class Structure:
         self._walk()
         if not self.root.children:
             self.root.number = "1"
+        for part in self.parts:
+            if part.type.startswith("multipart/") and not part.children:  # one that could not be taken apart
+                part.type = "text/plain" if part.number == "1" else "application/octet-stream"
 
     def leaves(self) -> Iterator[Part]:
         return (part for part in self.parts if not part.multipart or not part.children)
