@@ -215,6 +215,16 @@ async def test_names_come_as_literals_atoms_and_without_delimiter(rig: Rig, user
     assert folders["a.b.c"]["messages"] is None, "a folder that may not be looked into has no counts"
 
 
+@pytest.mark.parametrize("wire", [b"R&D", b"Entw\xfcrfe", "Entwürfe".encode()], ids=repr)
+async def test_a_name_that_does_not_decode_is_chosen_by_exactly_its_bytes(rig: Rig, user: str, wire: bytes) -> None:
+    with ScriptedImap(answering({"LIST": [b'* LIST () "/" "' + wire + b'"']})) as server:
+        scanner_id = await rig.add_scanner(server.port, user, PASSWORD)
+        [name] = set(await listed(rig, scanner_id)) - {"INBOX"}
+        await rig.api.put(f"/scanners/{scanner_id}/folders", json={"selected": [name]})
+        await rig.scan(scanner_id)
+    assert f'EXAMINE "{wire.decode(errors="replace")}"' in [line.partition(" ")[2] for line in server.received]
+
+
 async def test_hidden_namespaces_are_asked_for_and_merged(rig: Rig, user: str) -> None:
     answers = {
         "NAMESPACE": [b'* NAMESPACE (("" "/")) (("~" "/")) (("#shared/" "/")("#public/" "/"))'],
@@ -240,8 +250,9 @@ async def test_special_use_by_its_predecessor(rig: Rig, user: str) -> None:
     assert folders["Werbung"]["special_use"] == "\\Junk"
 
 
-async def test_garbage_in_the_list_is_said_in_plain_words(rig: Rig, user: str) -> None:
-    with ScriptedImap(answering({"LIST": [b"* LIST (((("]})) as server:
+@pytest.mark.parametrize("line", [b"* LIST ((((", b"* LIST () (x) y", b'* LIST () "/" (z)'])
+async def test_garbage_in_the_list_is_said_in_plain_words(rig: Rig, user: str, line: bytes) -> None:
+    with ScriptedImap(answering({"LIST": [line]})) as server:
         scanner_id = await rig.add_scanner(server.port, user, PASSWORD)
         answer = await rig.api.get(f"/scanners/{scanner_id}/folders")
     assert answer.status_code == 502

@@ -174,6 +174,7 @@ def _counted(listing: Listing, counts: dict[bytes, int]) -> Listing:
 
 def _in_tree(listings: Iterable[Listing]) -> list[Listing]:
     found = {one.name: one for one in listings}
+    found.setdefault(INBOX, Listing(INBOX, None, None, selectable=True))  # it is always there, also where a server does not list it
     for one in list(found.values()):
         for parent in _parents(one):
             found.setdefault(parent, Listing(parent, one.delimiter, None, selectable=False, namespace=one.namespace))
