@@ -88,7 +88,7 @@ class Carrier:
         last = [line.id for line in lines if line.move_tries + 1 >= moves.MOST_TRIES]
         await self._write(lambda conn: moves.failed(conn, [line.id for line in lines], reason))
         if last:
-            await self._give_up(last, f"{reason}. It was tried {moves.MOST_TRIES} times")
+            await self._give_up(last, f"{reason}. It is not tried again: correct the folder, or move the mail by hand")
 
     async def _give_up(self, ids: Sequence[str], reason: str) -> None:
         if ids:
