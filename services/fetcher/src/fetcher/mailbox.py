@@ -43,8 +43,6 @@ class Mailbox:
         self._lock = asyncio.Lock()
         self._selected: tuple[str, bool] | None = None
         self._used_at = 0.0
-        self.unheard: frozenset[str] = frozenset()
-        """Folders the server was asked to announce, and does not."""
         self.open = False
 
     @property

@@ -14,7 +14,7 @@ from typing import Literal
 
 from fetcher.adapters.imap import Opened
 from fetcher.adapters.imap_errors import IMAP_ERRORS
-from fetcher.adapters.imap_push import News, Offer, ask, begin, offer
+from fetcher.adapters.imap_push import News, Offer, ask, begin, look, offer
 from fetcher.domain.folder_names import INBOX
 from fetcher.mailbox import Mailbox
 from shared.observability import get_logger
@@ -27,12 +27,14 @@ class Times:
     """In seconds.
 
     renew: IDLE begins anew, well before the 29 minutes of RFC 2177: firewalls forget a silent connection sooner.
+    look: as renew, where several folders are watched; each is looked at then, as Dovecot 2.3 has been seen to lose an announcement.
     ask: between two NOOPs where there is no IDLE.
     calm: between two wake-ups by the server, and between two looks while it sends what is no news.
     died: a connection that ended sooner is not made anew before.
     """
 
     renew: float = 540.0
+    look: float = 60.0
     ask: float = 10.0
     calm: float = 0.1
     died: float = 10.0
@@ -43,7 +45,7 @@ async def mode(mailbox: Mailbox, folders: Sequence[str]) -> Literal["push", "pol
     if not mailbox.open or not folders:
         return "poll"
     try:
-        return "push" if (await mailbox.call(offer)).covers(folders, mailbox.unheard) else "poll"
+        return "push" if (await mailbox.call(offer)).covers(folders) else "poll"
     except IMAP_ERRORS:
         mailbox.open = False
         return "poll"
@@ -97,16 +99,17 @@ class _Watch:
         first = INBOX if INBOX in folders else folders[0]
         offered = await self._mailbox.call(offer)
         others = [name for name in folders if name != first] if offered.notify and offered.idle else []
-        beginning = await self._mailbox.call(lambda c: begin(c, first, others, looks))
-        self._mailbox.unheard = frozenset(beginning.news.unheard)
-        if not beginning.changed:
-            await self._wait(offered, beginning.news)
+        news, came = await self._mailbox.call(lambda c: begin(c, first, others, looks))
+        if not came:
+            await self._wait(offered, news)
 
     async def _wait(self, offered: Offer, news: News) -> None:
         idle, came = offered.idle, False
         while not came and not self._over(self._ends):
             if idle:
                 idle, came = await self._idle(news)
+                if news.others and not came and not self._over(self._ends):
+                    came = news.grown(await self._mailbox.call(lambda c: look(c, news.others)))
             else:
                 await _rest(self._waking, min(self._ends, time.monotonic() + self._times.ask))
                 came = not self._over(self._ends) and news.told(await self._mailbox.call(ask))
@@ -120,7 +123,8 @@ class _Watch:
         if before is None:
             return False, False
         try:
-            came = news.told(before) or await self._listen(news, min(self._ends, time.monotonic() + self._times.renew))
+            renewed = time.monotonic() + (self._times.look if news.others else self._times.renew)
+            came = news.told(before) or await self._listen(news, min(self._ends, renewed))
         except asyncio.CancelledError:
             with contextlib.suppress(*IMAP_ERRORS):
                 self._mailbox.wire.say_done()

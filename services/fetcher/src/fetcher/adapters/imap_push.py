@@ -10,9 +10,11 @@ import imaplib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fetcher.adapters.imap import Connection, Opened
 from fetcher.adapters.imap_syntax import quoted_name, responses
+from fetcher.adapters.imap_wire import BoundedImap
 from fetcher.domain.folder_names import decoded
 
 _COUNT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)", re.IGNORECASE)
@@ -21,20 +23,21 @@ _STATUS = re.compile(rb"\* STATUS (.*)", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Offer:
-    """What the server can announce."""
+    """What the server can announce. `unheard`: folders it was asked for by NOTIFY and says nothing of."""
 
     idle: bool
     notify: bool
+    unheard: frozenset[str] = frozenset()
 
-    def covers(self, folders: Collection[str], unheard: Collection[str]) -> bool:
-        """Whether news of all these folders reaches us by itself. `unheard`: those the server was asked for in vain."""
-        return self.idle and (len(folders) == 1 or (self.notify and not set(folders) & set(unheard)))
+    def covers(self, folders: Collection[str]) -> bool:
+        """Whether news of all these folders reaches us by itself."""
+        return self.idle and (len(folders) == 1 or (self.notify and not self.unheard & set(folders)))
 
 
 def offer(connection: Connection) -> Offer:
     """As it says itself, to whoever is signed in."""
     client = connection.client
-    return Offer(bool(client.has_capability("IDLE")), bool(client.has_capability("NOTIFY")))
+    return Offer(bool(client.has_capability("IDLE")), bool(client.has_capability("NOTIFY")), client.wire.unheard)
 
 
 @dataclass
@@ -43,8 +46,6 @@ class News:
 
     exists: int
     others: dict[str, int] = field(default_factory=dict)
-    unheard: set[str] = field(default_factory=set)
-    """Of the others, those the server said nothing of yet."""
 
     def told(self, lines: Iterable[bytes]) -> bool:
         """Whether one of these untagged lines announces a mail. All are counted."""
@@ -54,77 +55,91 @@ class News:
         if count := _COUNT.match(line):
             return self._counted(int(count[1]), count[2].upper())
         status = _STATUS.match(line)
-        return status is not None and self._other(status[1])
+        if status is None:
+            return False
+        said = _uid_nexts([status[1]])
+        return self.grown(said) if said else True  # a name sent as a literal: it may be news
 
     def _counted(self, number: int, what: bytes) -> bool:
         before = self.exists
         self.exists = number if what == b"EXISTS" else before - 1
         return self.exists > before
 
-    def _other(self, status: bytes) -> bool:
-        """What cannot be read, a name sent as a literal for one, may be news."""
-        try:
-            [[name, items]] = responses([status])
-            values = dict(zip(items[::2], items[1::2], strict=True))
-            folder, uid_next = decoded(name), int(values.get(b"UIDNEXT", 0))
-        except (ValueError, TypeError, imaplib.IMAP4.error):
-            return True
-        self.unheard.discard(folder)
-        before = self.others.get(folder)
-        if before is None or uid_next <= before:
-            return False
-        self.others[folder] = uid_next
-        return True
+    def grown(self, uid_nexts: Mapping[str, int]) -> bool:
+        """Whether another folder has a mail it had not."""
+        new = {name: uid for name, uid in uid_nexts.items() if uid > self.others.get(name, uid)}
+        self.others.update(new)
+        return bool(new)
 
 
-@dataclass
-class Beginning:
-    """The folder to be watched is selected. `changed`: something came since it was read, which nobody announces again."""
-
-    news: News
-    changed: bool
-
-
-def begin(connection: Connection, folder: str, others: Sequence[str], looks: Mapping[str, Opened]) -> Beginning:
-    """Select `folder` and have `others` announced too, where there are any. `looks`: the folders as they were read.
+def begin(connection: Connection, folder: str, others: Sequence[str], looks: Mapping[str, Opened]) -> tuple[News, bool]:
+    """Select `folder` and have `others` announced too, where there are any; whether something came since they were read.
 
     A mail that came between the search and this has been announced in the answer to some command in between, and never is again. So
-    what SELECT and NOTIFY's first STATUS say is compared with what was read.
+    what SELECT and STATUS say is compared with `looks`, the folders as they were read.
     """
     opened = connection.select(folder, writable=False)
     news = News(opened.exists, {name: looks[name].uid_next for name in others if name in looks})
-    changed = folder in looks and _grown(looks[folder], opened)
+    came = folder in looks and _grown(looks[folder], opened)
     if news.others:
-        news.unheard.update(news.others)
-        changed = news.told(_notify(connection, news.others)) or changed
-    return Beginning(news, changed)
+        came = news.grown(_announce(connection, news.others)) or came
+        counts = connection.client.wire.untagged_responses.get("EXISTS", [])[1:]  # the first is SELECT's
+        came = news.told([b"* %b EXISTS" % one for one in counts if isinstance(one, bytes)]) or came
+    return news, came
 
 
 def _grown(before: Opened, now: Opened) -> bool:
     return before.uid_validity != now.uid_validity or now.uid_next > before.uid_next or now.exists > before.exists
 
 
-def _notify(connection: Connection, folders: Iterable[str]) -> list[bytes]:
-    """Untagged lines of the answer: with STATUS, one for each folder that is watched from now on.
+def _announce(connection: Connection, folders: Collection[str]) -> dict[str, int]:
+    """Have the folders announced from now on; their UIDNEXT.
 
-    A server that refuses, as it may for many folders, leaves them to the next scan; Dovecot 2.3 passes over names beyond ASCII.
-    Expunges are announced with delay: at once, they would shift the numbers of a command under way (RFC 5465, 5.2).
+    A server that refuses, as it may for many folders, leaves them to the next scan. Dovecot 2.3 passes over names beyond ASCII, and has
+    been seen to lose announcements when it is asked a second time: once is enough for a connection.
     """
     imap = connection.client.wire
-    imap.untagged_responses.pop("STATUS", None)
+    if imap.announced == frozenset(folders):
+        return look(connection, folders)
+    imap.announced = frozenset(folders)
+    found = _notify(imap, folders)
+    imap.unheard = imap.announced - set(found)
+    return found
+
+
+def _notify(imap: BoundedImap, folders: Iterable[str]) -> dict[str, int]:
+    """Expunges are announced with delay: at once, they would shift the numbers of a command under way (RFC 5465, 5.2)."""
     names = b" ".join(quoted_name(one) for one in folders)
     events = b"(MessageNew MessageExpunge)"
+    imap.untagged_responses.pop("STATUS", None)
     try:
         wanted = b"SET STATUS (SELECTED-DELAYED %b) (MAILBOXES (%b) %b)" % (events, names, events)
         imap.xatom("NOTIFY", wanted)  # type: ignore[arg-type]  # imaplib takes bytes, and a folder's name may be no ASCII
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error:
-        return []
-    told = imap.untagged_responses.pop("STATUS", [])
-    counts = imap.untagged_responses.get("EXISTS", [])[1:]  # the first is SELECT's
-    lines = [b"* STATUS %b" % one if isinstance(one, bytes) else b"* STATUS ?" for one in told]
-    return lines + [b"* %b EXISTS" % one for one in counts if isinstance(one, bytes)]
+        return {}
+    return _uid_nexts(imap.untagged_responses.pop("STATUS", []))
+
+
+def look(connection: Connection, folders: Iterable[str]) -> dict[str, int]:
+    """UIDNEXT of folders that are not selected; those that cannot be asked are left out."""
+    found: dict[str, int] = {}
+    for name in folders:
+        answer = connection.client.wire.status(quoted_name(name), "(UIDNEXT)")  # type: ignore[arg-type]  # as above
+        found |= _uid_nexts(answer[1] if answer[0] == "OK" else [])
+    return found
+
+
+def _uid_nexts(data: Iterable[Any]) -> dict[str, int]:
+    """From STATUS responses, as far as they can be read."""
+    found: dict[str, int] = {}
+    try:
+        for name, items in responses(data):
+            found[decoded(name)] = int(dict(zip(items[::2], items[1::2], strict=True)).get(b"UIDNEXT", 0))
+    except (ValueError, TypeError, imaplib.IMAP4.error):
+        return found
+    return found
 
 
 def ask(connection: Connection) -> list[bytes]:

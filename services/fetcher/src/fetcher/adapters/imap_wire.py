@@ -66,6 +66,10 @@ class BoundedImap(imaplib.IMAP4):
         self._idling = b""
         self.spool: Callable[[int, Callable[[int], bytes]], bytes] | None = None
         """Gets the size of a large literal and what reads so many of its bytes; returns what imaplib shall take for it."""
+        self.announced: frozenset[str] = frozenset()
+        """Folders the server was asked to announce (NOTIFY), which holds as long as the connection."""
+        self.unheard: frozenset[str] = frozenset()
+        """Of these, those it does not announce."""
         self._allow()
         super().__init__(host, port, timeout)
 
