@@ -89,7 +89,8 @@ def read_envelope(headers: Mapping[str, str]) -> Envelope:
 
 def new_traceparent() -> str:
     """A new trace (W3C Trace Context, version 00), sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    random = secrets.token_hex(24)
+    return f"00-{random[:32]}-{random[32:]}-01"
 
 
 def child_traceparent(traceparent: str) -> str:
