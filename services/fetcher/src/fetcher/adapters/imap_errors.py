@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import imaplib
+import re
 import socket
 import ssl
 
 from fetcher.adapters.tls_errors import tls_words, too_old_words, waits_for_somebody
 from fetcher.domain.refusals import why_ended, why_no_token, why_refused
+
+_TOOK = re.compile(r" ?\([\d.]+ \+ [\d.]+(?: \+ [\d.]+)? secs\)\.?")
+"""Dovecot says so, and the same answer would look new each time."""
 
 
 class MailboxError(Exception):
@@ -143,8 +147,8 @@ def _protocol_words(error: imaplib.IMAP4.error, server: str, port: int) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What the server said: one line, bounded, without what cannot be shown or stored."""
-    text = str(error)
+    """What the server said: one line, bounded, without what cannot be shown or stored, and without how long it took to say it."""
+    text = _TOOK.sub("", str(error))
     first = text.splitlines()[0] if text else ""
     if first.startswith(("b'", 'b"')):
         first = first[2:].rstrip("'\"")

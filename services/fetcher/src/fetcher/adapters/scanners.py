@@ -230,8 +230,9 @@ async def wanted_now(conn: AsyncConnection) -> set[str]:
 
 
 async def moves_due(conn: AsyncConnection) -> set[str]:
-    """Mailboxes with mails that want to be moved."""
-    found = select(LEDGER.c.scanner_id).where(LEDGER.c.move_to.is_not(None), LEDGER.c.move_after <= func.now()).distinct()
+    """Mailboxes that are read and have mails that want to be moved."""
+    due = and_(LEDGER.c.move_to.is_not(None), LEDGER.c.move_after <= func.now(), SCANNERS.c.enabled)
+    found = select(LEDGER.c.scanner_id).join(SCANNERS, SCANNERS.c.id == LEDGER.c.scanner_id).where(due).distinct()
     return {row.scanner_id for row in await conn.execute(found.limit(MOST_DUE))}
 
 
