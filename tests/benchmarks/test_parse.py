@@ -65,7 +65,7 @@ def field_lines(random_: random.Random, number: int) -> list[str]:
         f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.net; s=mail;\r\n\th=from:to:subject:date;\r\n\tb={folded}",
         f"ARC-Seal: i=1; a=rsa-sha256; t=1764000000; cv=none; d=example.net; s=arc;\r\n b={folded}",
         "Authentication-Results: in1.example.com; dkim=pass header.d=example.net;\r\n\tspf=pass smtp.mailfrom=anna.rossi@example.net",
-        "From: =?UTF-8?Q?Anna_Rossi_=28B=C3=BCro=29?= <anna.rossi@example.net>",
+        f"From: =?UTF-8?Q?Anna_Rossi_=28B=C3=BCro_{number}=29?= <anna.rossi@example.net>",
         'To: "Help desk" <help@example.com>, Bob <bob@example.com>',
         f"Subject: =?UTF-8?B?{base64.b64encode(f'Re: Größe der Lieferung {number}'.encode()).decode()}?=",
         f"Message-ID: <{number}.{random_.randbytes(8).hex()}@mail.example.net>",
@@ -101,7 +101,7 @@ def ordinary(random_: random.Random, number: int) -> bytes:
     files = [
         f'Content-Type: application/pdf; name="Rechnung {n}.pdf"\r\nContent-Transfer-Encoding: base64\r\n'
         f"Content-Disposition: attachment; filename*=utf-8''Rechnung%20{n}%20f%C3%BCr%20M%C3%A4rz.pdf\r\n\r\n"
-        + base64.encodebytes(random_.randbytes(random_.randint(5_000, 52_000))).decode()
+        + base64.encodebytes(random_.randbytes(random_.randint(5_000, 56_000))).decode()
         for n in range(random_.randint(1, 2))
     ]
     content = plain if shape < 0.2 else both if shape < 0.55 else multipart(random_, "mixed", [both, *files])

@@ -12,19 +12,20 @@ from shared.mail.charset import decode_header_bytes, decode_word
 from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_PART_FIELDS
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
-_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n", re.MULTILINE)
+_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+):([^\n]*+)\n", re.MULTILINE)
 _PARAM: Final = re.compile(r'([^\s=;"]{1,128})\s{0,80}=\s{0,80}("(?:\\.|[^"\\])*+"?|[^;]*+)', re.DOTALL)
 _MAX_PARAMS: Final = 200
 _SHORT: Final = 64
 _SECTION: Final = re.compile(r"(.+?)\*(\d{1,3})?(\*)?$")
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
+_TAB_TO_SPACE: Final = bytes.maketrans(b"\t", b" ")
 _ORDINARY_BLOCK: Final = 64 * 1024
 _ORDINARY_PART_BLOCK: Final = 4 * 1024
 
 
 class Fields:
-    """The fields of one header block in order, names as written, values unfolded and decoded but for their encoded words."""
+    """The fields of one header block in order, names as written, values unfolded, without tabs, decoded but for encoded words."""
 
     __slots__ = ("_index", "body", "defects", "pairs")
 
@@ -35,7 +36,11 @@ class Fields:
         self.defects = list(defects)
         self._index: dict[str, list[str]] = {}
         for name, value in pairs:
-            self._index.setdefault(name.lower(), []).append(value)
+            key = name.lower()
+            if key in self._index:
+                self._index[key].append(value)
+            else:
+                self._index[key] = [value]
 
     def all(self, name: str) -> list[str]:
         """Every value of that name."""
@@ -67,10 +72,11 @@ def ordinary_fields(raw: bytes, start: int) -> Fields | None:
         block = block.replace("\r\n", "\n")
         if len(block) + returns != end - start:  # a bare CR
             return None
+    block = block.replace("\t", " ").replace("\n ", " ")
     found = _WHOLE_FIELD.findall(block)
-    if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != len(block) or len(found) > _most(start):
+    if len(found) != block.count("\n") or len(found) > _most(start):
         return None
-    return Fields(_texts([(name, value.replace("\n", "")) for name, value in found], all_ascii=block.isascii()), body)
+    return Fields(_texts(found, all_ascii=block.isascii()), body)
 
 
 def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], object]) -> Fields:
@@ -79,7 +85,7 @@ def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], obje
     defects: list[str] = []
     body = _scan(defects, spans, raw, start, is_delimiter)
     values = [
-        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].replace(b"\r", b"").replace(b"\n", b"").decode("latin-1"))
+        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].translate(_TAB_TO_SPACE, b"\r\n").decode("latin-1"))
         for name, begin, end in spans[: _most(start)]
     ]
     if len(spans) > _most(start):

@@ -40,7 +40,7 @@ def well_formed_base64(data: bytes) -> bytes | None:
     if b"\\" in data or b"-" in data or b"_" in data:
         return None
     try:
-        found: bytes = _JSON_BASE64.validate_json(b'"%b"' % data.translate(None, b"\r\n"))
+        found: bytes = _JSON_BASE64.validate_json(b'"%b"' % data.replace(b"\n", b"").replace(b"\r", b""))
     except ValidationError:
         return None
     return found

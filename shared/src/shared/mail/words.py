@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from typing import Final
 
 from shared.mail.charset import decode_word
@@ -13,6 +14,7 @@ from shared.mail.transfer import from_base64
 # The charset may carry a language (RFC 2231, 5). Blanks within Q text are forbidden and common.
 _WORD: Final = re.compile(r"=\?([\w.:()/+-]{1,64})(?:\*[\w-]{0,32})?\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=)){0,4000}+)\?=")
 _HEX: Final = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
+_SHORT: Final = 512
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI: Final = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -23,6 +25,16 @@ def decode_words(value: str, limit: int = MAX_SHORT_FIELD) -> str:
     value = value[:limit]
     if "=?" not in value:
         return one_line(value)
+    return _known_words(value) if len(value) <= _SHORT else _words(value)
+
+
+@lru_cache(maxsize=512)
+def _known_words(value: str) -> str:
+    """A subject is asked for twice, in the envelope and among all fields, and names come again."""
+    return _words(value)
+
+
+def _words(value: str) -> str:
     out: list[str] = []
     run: list[bytes] = []  # neighbours of one charset may split a character between them
     charset, end = "", 0
@@ -48,8 +60,6 @@ def decode_words(value: str, limit: int = MAX_SHORT_FIELD) -> str:
 
 def one_line(text: str) -> str:
     """Header text for everything behind the border: no line break or control character, which could start another field, is left."""
-    if "\t" in text:
-        text = text.replace("\t", " ")
     if text.isprintable() and "  " not in text:  # as nearly always
         return text.strip()
     text = " ".join(text.split())
