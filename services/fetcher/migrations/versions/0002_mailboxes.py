@@ -53,7 +53,7 @@ def _scanners() -> None:
     )
     op.drop_index("ix_scanners_due", table_name="scanners", postgresql_where=sa.text("enabled"))
     op.drop_column("scanners", "lease_until")
-    op.create_index("ix_scanners_free", "scanners", ["next_scan_at"], postgresql_where=sa.text("enabled and lease_holder is null"))
+    op.create_index("ix_scanners_free", "scanners", ["id"], postgresql_where=sa.text("enabled and lease_holder is null"))
     op.create_index("ix_scanners_holder", "scanners", ["lease_holder"], postgresql_where=sa.text("lease_holder is not null"))
 
 

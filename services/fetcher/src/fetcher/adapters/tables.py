@@ -77,7 +77,8 @@ SCANNERS = Table(
     Column("watching", String(10), nullable=True, comment="push or poll, while somebody holds the mailbox"),
     Column("lease_holder", String(100), nullable=True, comment="a row of fetchers, whose time is the lease's; null: free"),
     Column("lease_token", BigInteger, nullable=False, server_default="0", comment="rises with each holder and each change of settings"),
-    Index("ix_scanners_free", "next_scan_at", postgresql_where=text("enabled and lease_holder is null")),
+    # Not by next_scan_at: a column of an index that each scan changes would have each scan write into all indexes.
+    Index("ix_scanners_free", "id", postgresql_where=text("enabled and lease_holder is null")),
     Index("ix_scanners_holder", "lease_holder", postgresql_where=text("lease_holder is not null")),
 )
 
