@@ -89,11 +89,13 @@ class World:
         self.fetchers[name] = Fetcher(name, self.folder, self.environment)
 
     def database_cpu(self) -> float:
-        """Of all Postgres processes that live."""
+        """Of all Postgres processes, those that have ended included."""
         process = self.stack.stack.postgres.process
         assert process is not None
         server = psutil.Process(process.pid)
-        return sum(one.cpu_times().user + one.cpu_times().system for one in [server, *server.children(recursive=True)])
+        ended = server.cpu_times().children_user + server.cpu_times().children_system
+        living = sum(one.cpu_times().user + one.cpu_times().system for one in [server, *server.children(recursive=True)])
+        return float(ended + living)
 
     def ask(self, query: str) -> dict[str, Any]:
         with psycopg.connect(self.url.replace("+psycopg", ""), row_factory=psycopg.rows.dict_row) as connection:
