@@ -92,7 +92,7 @@ def fetcher_process(place: Place, log: Path, prepare: Callable[[], None] | None 
     headers = {"X-Service-Token": TOKEN, "X-Actor": "user:anna@company.example"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as api:
-            eventually(lambda: _ready(process, api, log), 60, what="the fetcher")
+            eventually(lambda: _ready(process, api, log), 120, what="the fetcher")
             yield FetcherProcess(psutil.Process(process.pid), api)
     finally:
         process.terminate()

@@ -125,6 +125,9 @@ class FolderScan:
         began = time.monotonic()
         batch = await fetch(self._mailbox, group)
         pace.note(sum(one.size for one in group if one.treatment.whole), time.monotonic() - began)
+        for one in batch.fetched:
+            if one.large is not None:
+                memory.callback(one.large.file.close)
         return replace(batch, memory=memory)
 
     async def _archived(self, fetched: AsyncGenerator[Batch], failures: Mapping[int, int]) -> AsyncGenerator[tuple[Batch, list[Item]]]:

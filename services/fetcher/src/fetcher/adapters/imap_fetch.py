@@ -39,14 +39,18 @@ class LargeLiteral(bytes):
 
 def spool(size: int, read: Callable[[int], bytes]) -> LargeLiteral:
     """Read a literal of `size` bytes piece by piece into a temporary file. Raises what `read` raises, and OSError."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the last reference to the mail
+    file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by who is done with the mail
     digest, left, beginning = hashlib.sha256(), size, b""
-    while left:
-        piece = read(min(left, PIECE))
-        beginning = beginning or piece[:BEGINNING]
-        digest.update(piece)
-        file.write(piece)
-        left -= len(piece)
+    try:
+        while left:
+            piece = read(min(left, PIECE))
+            beginning = beginning or piece[:BEGINNING]
+            digest.update(piece)
+            file.write(piece)
+            left -= len(piece)
+    except BaseException:
+        file.close()
+        raise
     literal = LargeLiteral(beginning)
     literal.spooled = Spooled(file, size, digest.hexdigest())
     return literal
