@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.accounts import Accounts
-from fetcher.adapters.imap import Connection, Opened
+from fetcher.adapters.imap.connection import Connection, Opened
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.app import SPARE_THREADS, make_tools

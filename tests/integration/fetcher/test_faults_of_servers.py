@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import IMAP_ERRORS
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.errors import IMAP_ERRORS
 from fetcher.mailbox import Mailbox
 from fetcher.settings import Settings
 from shared.api import SslType

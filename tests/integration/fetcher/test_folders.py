@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fetcher.adapters.imap_syntax import quoted_name
+from fetcher.adapters.imap.syntax import quoted_name
 from tests.integration.fetcher.imap_script import ScriptedImap, ok
 from tests.integration.fetcher.rig import Rig, append, flags, mail
 from tests.kit import dovecot as dovecot_kit

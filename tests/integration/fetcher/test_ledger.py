@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import check_jobs
-from fetcher.adapters.imap_uids import SEARCH_STEP
-from fetcher.api_mails import MailApi
-from fetcher.compare import Doors
+from fetcher.adapters.imap.uids import SEARCH_STEP
+from fetcher.api.mails import MailApi
+from fetcher.check.jobs import MOST_TRIES, Checker
+from fetcher.check.mailbox import Doors
 from fetcher.gate import Gate
-from fetcher.reconcile import MOST_TRIES, Checker
 from fetcher.scan import Held
 from fetcher.settings import Settings
 from shared.api import LedgerReport

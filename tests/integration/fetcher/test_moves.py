@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from fetcher.adapters.imap_errors import LeaseLostError
-from fetcher.adapters.imap_syntax import quoted_name
+from fetcher.adapters.imap.errors import LeaseLostError
+from fetcher.adapters.imap.syntax import quoted_name
 from fetcher.adapters.tables import LEDGER
 from fetcher.chores import Carrier
 from fetcher.handlers import on_outcomes

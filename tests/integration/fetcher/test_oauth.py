@@ -17,7 +17,7 @@ from sqlalchemy import text
 from fetcher.accounts import Accounts
 from fetcher.adapters import leases, scanners, token_store
 from fetcher.adapters import oauth as oauth_adapter
-from fetcher.adapters.imap_errors import LeaseLostError
+from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.oauth import ProviderAwayError, ProviderRefusedError, Providers
 from fetcher.domain.oauth import Client, Secrets

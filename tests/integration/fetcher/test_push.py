@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fetcher.adapters.imap import Opened
-from fetcher.adapters.imap_account import Account
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Opened
 from fetcher.mailbox import Mailbox
 from fetcher.push import Times, mode, watch
 from shared.api import SslMethod, SslType

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 
 from fetcher.adapters import leases
-from fetcher.adapters.imap_errors import LeaseLostError
+from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.settings import Settings
 from fetcher.sweep import Sweeper
 from shared import topics

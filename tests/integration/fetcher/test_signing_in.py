@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import LoginRefusedError, NoWayToSignInError, TokenRefusedError
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.errors import LoginRefusedError, NoWayToSignInError, TokenRefusedError
 from fetcher.domain.parameters import read_parameters
 from shared.api import SslType
 from tests.integration.fetcher.imap_script import ScriptedImap

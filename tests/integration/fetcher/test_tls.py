@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import MailboxError, NoWayToSignInError, explain, needs_somebody
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.errors import MailboxError, NoWayToSignInError, explain, needs_somebody
 from fetcher.domain.parameters import read_parameters
 from shared.api import SslMethod, SslType
 from tests.integration.fetcher.imap_script import ScriptedImap, ok

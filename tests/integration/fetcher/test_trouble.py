@@ -8,8 +8,8 @@ import socket
 import pytest
 from sqlalchemy import text
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_account import Account
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
 from fetcher.scan import Held
 from shared.api import SslType
 from tests.integration.fetcher.imap_script import Folder, ScriptedImap, ok

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from fetcher.adapters.imap_errors import LoginRefusedError, TokenRefusedError, explain, needs_somebody
+from fetcher.adapters.imap.errors import LoginRefusedError, TokenRefusedError, explain, needs_somebody
 
 SERVER = "imap.company.example"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fetcher.adapters.imap_moves import Copied, copied_uids
-from fetcher.adapters.imap_syntax import quoted_name, responses
+from fetcher.adapters.imap.moves import Copied, copied_uids
+from fetcher.adapters.imap.syntax import quoted_name, responses
 
 
 @pytest.mark.parametrize(

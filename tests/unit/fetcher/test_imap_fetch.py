@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from fetcher.adapters import imap_fetch
-from fetcher.adapters.imap_fetch import LargeLiteral, bodies, listed, spool
-from fetcher.adapters.imap_wire import Client
+from fetcher.adapters.imap import fetch as imap_fetch
+from fetcher.adapters.imap.fetch import LargeLiteral, bodies, listed, spool
+from fetcher.adapters.imap.wire import Client
 from fetcher.domain.mails import Listed
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fetcher.adapters.imap_errors import LoginRefusedError, explain
+from fetcher.adapters.imap.errors import LoginRefusedError, explain
 from fetcher.domain.backoff import pause
 from fetcher.domain.parameters import ParameterError, read_parameters
 from shared.api import SCANNER_PARAMETERS

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import CaFileError
-from fetcher.adapters.imap_tls import tls_context
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.errors import CaFileError
+from fetcher.adapters.imap.tls import tls_context
 from fetcher.domain.parameters import Parameters
 from shared.api import SslMethod
 

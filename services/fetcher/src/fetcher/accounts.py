@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fetcher.adapters.imap_account import Account
+from fetcher.adapters.imap.account import Account
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.parameters import read_parameters

@@ -11,17 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.accounts import Accounts
 from fetcher.adapters.tables import MESSAGING
-from fetcher.api_folders import FolderApi
-from fetcher.api_ledger import LedgerApi
-from fetcher.api_mails import MailApi
-from fetcher.api_oauth import OAuthApi
-from fetcher.api_scanners import ScannerApi
-from fetcher.compare import Doors
+from fetcher.api.folders import FolderApi
+from fetcher.api.ledger import LedgerApi
+from fetcher.api.mails import MailApi
+from fetcher.api.oauth import OAuthApi
+from fetcher.api.scanners import ScannerApi
+from fetcher.check.jobs import Checker
+from fetcher.check.mailbox import Doors
 from fetcher.gate import ByteBudget, Gate, Slots
 from fetcher.handlers import on_outcome, on_outcomes
 from fetcher.poll import Tools
 from fetcher.publish import Publisher
-from fetcher.reconcile import Checker
 from fetcher.scan import Scanning
 from fetcher.scheduler import Scheduler
 from fetcher.settings import Settings

@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fetcher.adapters import imap_moves, ledger, moves
-from fetcher.adapters.imap_errors import FolderMissingError, MailboxError, first_line
-from fetcher.adapters.imap_moves import Copied, Way
+from fetcher.adapters import ledger, moves
+from fetcher.adapters.imap import moves as imap_moves
+from fetcher.adapters.imap.errors import FolderMissingError, MailboxError, first_line
+from fetcher.adapters.imap.moves import Copied, Way
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.mails import Box

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_errors import MailboxError, first_line
-from fetcher.adapters.imap_fetch import LargeLiteral
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.errors import MailboxError, first_line
+from fetcher.adapters.imap.fetch import LargeLiteral
 from fetcher.domain.mails import Fetched, Listed
 from fetcher.mailbox import Mailbox
 from shared.observability import RETRIES, get_logger

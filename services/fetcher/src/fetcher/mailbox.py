@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from fetcher.adapters.imap import Connection, Opened
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import MailboxError
-from fetcher.adapters.imap_wire import BoundedImap
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection, Opened
+from fetcher.adapters.imap.errors import MailboxError
+from fetcher.adapters.imap.wire import BoundedImap
 from fetcher.gate import Slots
 from shared.observability import get_logger
 

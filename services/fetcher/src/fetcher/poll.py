@@ -18,8 +18,8 @@ from obstore.exceptions import BaseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import ledger
-from fetcher.adapters.imap import Opened
-from fetcher.adapters.imap_wire import LARGE_LITERAL
+from fetcher.adapters.imap.connection import Opened
+from fetcher.adapters.imap.wire import LARGE_LITERAL
 from fetcher.adapters.leases import Lease
 from fetcher.begun import confirm
 from fetcher.domain import lines

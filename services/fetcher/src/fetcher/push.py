@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fetcher.adapters.imap import Opened
-from fetcher.adapters.imap_errors import IMAP_ERRORS
-from fetcher.adapters.imap_push import News, Offer, ask, begin, look, offer
+from fetcher.adapters.imap.connection import Opened
+from fetcher.adapters.imap.errors import IMAP_ERRORS
+from fetcher.adapters.imap.push import News, Offer, ask, begin, look, offer
 from fetcher.domain.folder_names import INBOX
 from fetcher.mailbox import Mailbox
 from shared.observability import get_logger

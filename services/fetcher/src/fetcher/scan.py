@@ -13,9 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from fetcher.accounts import Accounts, address_of
 from fetcher.adapters import leases, ledger, scanners
-from fetcher.adapters.imap import Connection, Opened
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, TokenRefusedError, explain, needs_somebody
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection, Opened
+from fetcher.adapters.imap.errors import IMAP_ERRORS, FolderMissingError, LeaseLostError, TokenRefusedError, explain, needs_somebody
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.begun import finish_begun

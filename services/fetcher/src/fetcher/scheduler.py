@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import leases, scanners
-from fetcher.adapters.imap_errors import LeaseLostError
+from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.adapters.leases import Lease, Membership
 from fetcher.adapters.scanners import WAKE_CHANNEL
 from fetcher.gate import Gate

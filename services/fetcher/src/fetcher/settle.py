@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from fetcher.adapters.imap import Opened
+from fetcher.adapters.imap.connection import Opened
 from fetcher.domain.cursor import FolderState, first_state, renumbered, start_moment
 from fetcher.domain.mails import Listed
 from fetcher.mailbox import Mailbox

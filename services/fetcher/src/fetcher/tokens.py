@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import token_store
-from fetcher.adapters.imap_errors import MailboxError
+from fetcher.adapters.imap.errors import MailboxError
 from fetcher.adapters.leases import Lease
 from fetcher.adapters.oauth import CALL_SECONDS, ProviderAwayError, ProviderRefusedError, Providers
 from fetcher.adapters.scanners import ScannerRow

@@ -17,7 +17,7 @@ from sqlalchemy import Row, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fetcher.adapters.imap_errors import LeaseLostError
+from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.adapters.tables import FETCHERS, SCANNERS
 
 SAFE_PART = 2 / 3

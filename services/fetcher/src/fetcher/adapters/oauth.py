@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]  # published without types
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request  # type: ignore[import-untyped]  # published without types
-from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]  # published without types
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from fetcher.adapters.imap_errors import CaFileError, MailboxError
+from fetcher.adapters.imap.errors import CaFileError, MailboxError
 from fetcher.domain.oauth import (
     DISCOVERY,
     Client,

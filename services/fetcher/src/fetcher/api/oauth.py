@@ -11,12 +11,12 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import token_store
-from fetcher.adapters.imap_errors import MailboxError
+from fetcher.adapters.imap.errors import MailboxError
 from fetcher.adapters.oauth import ProviderRefusedError
-from fetcher.api_scanners import found_scanner
+from fetcher.api.scanners import found_scanner
+from fetcher.api.views import invalid
 from fetcher.domain.oauth import Client, Token, refusal_words
 from fetcher.tokens import Tokens
-from fetcher.views import invalid
 from shared.api import OAuthCallbackIn, OAuthGrant, OAuthSignedIn, OAuthSignIn, OAuthSignInIn
 from shared.http import Actor, ProblemError
 from shared.observability import get_logger

@@ -11,8 +11,8 @@ from typing import Any
 
 from imapclient import IMAPClient
 
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import LoginRefusedError, NoWayToSignInError, TokenRefusedError, first_line
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.errors import LoginRefusedError, NoWayToSignInError, TokenRefusedError, first_line
 from fetcher.domain.parameters import OAUTH_WAYS, PASSWORD_WAYS
 
 

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.accounts import Accounts, password_place
 from fetcher.adapters import scanners, token_store
-from fetcher.adapters.imap_errors import MailboxError
-from fetcher.check import check
-from fetcher.oauth_settings import sealed_secrets, without_secrets
-from fetcher.views import FIELDS, about, checked, invalid, job_view, scan_view, scanner_view, settings_event
+from fetcher.adapters.imap.errors import MailboxError
+from fetcher.api.oauth_settings import sealed_secrets, without_secrets
+from fetcher.api.views import FIELDS, about, checked, invalid, job_view, scan_view, scanner_view, settings_event
+from fetcher.connection_test import check
 from shared.api import Job, Page, Scanner, ScannerIn, ScannerPatch, ScanRecord, TestResult
 from shared.events import derived_id
 from shared.http import (

@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 
-from fetcher.adapters.tls_errors import tls_words, too_old_words, waits_for_somebody
+from fetcher.adapters.imap.tls_errors import tls_words, too_old_words, waits_for_somebody
 from fetcher.domain.refusals import why_ended, why_no_token, why_refused
 
 _TOOK = re.compile(r" ?\([\d.]+ \+ [\d.]+(?: \+ [\d.]+)? secs\)\.?")

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fetcher.adapters.imap import Connection, Opened
-from fetcher.adapters.imap_syntax import quoted_name, responses
-from fetcher.adapters.imap_wire import BoundedImap
+from fetcher.adapters.imap.connection import Connection, Opened
+from fetcher.adapters.imap.syntax import quoted_name, responses
+from fetcher.adapters.imap.wire import BoundedImap
 from fetcher.domain.folder_names import decoded
 
 _COUNT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)", re.IGNORECASE)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 from imapclient import IMAPClient, SocketTimeout
 
-from fetcher.adapters.imap_syntax import quoted_name
+from fetcher.adapters.imap.syntax import quoted_name
 
 MOST_LINE = 1_000_000
 """Bytes of a line, as in imaplib."""

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import check_jobs, ledger
 from fetcher.adapters.tables import LEDGER
-from fetcher.api_scanners import found_scanner
+from fetcher.api.scanners import found_scanner
+from fetcher.api.views import job_view, mail_view
 from fetcher.settings import Settings
-from fetcher.views import job_view, mail_view
 from shared.api import Job, LedgerCheckIn
 from shared.events import derived_id
 from shared.http import Actor, IdempotencyKey

@@ -12,12 +12,12 @@ from sqlalchemy import Row
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import scanners
-from fetcher.adapters.imap_errors import IMAP_ERRORS, explain
-from fetcher.adapters.imap_folders import Listing, renamed
-from fetcher.api_scanners import announce, found_scanner
+from fetcher.adapters.imap.errors import IMAP_ERRORS, explain
+from fetcher.adapters.imap.folders import Listing, renamed
+from fetcher.api.scanners import announce, found_scanner
+from fetcher.api.views import invalid
 from fetcher.domain.folder_names import canonical
 from fetcher.mailbox import Mailbox
-from fetcher.views import invalid
 from shared.api import Folder, FolderList, FolderSelection
 from shared.http import IfMatch, ProblemError, check_if_match, with_etag
 from shared.messaging.outbox import Outbox

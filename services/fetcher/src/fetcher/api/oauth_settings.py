@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters import token_store
+from fetcher.api.views import invalid
 from fetcher.domain.oauth import same_client
-from fetcher.views import invalid
 from shared.api import OAuthFields
 from shared.secrets import KeyRing
 

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fetcher.adapters import imap_fetch
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import FolderMissingError, first_line
-from fetcher.adapters.imap_folders import Listing, list_folders, renamed
-from fetcher.adapters.imap_login import sign_in
-from fetcher.adapters.imap_tls import open_client, secure
-from fetcher.adapters.imap_wire import Client, Wire
+from fetcher.adapters.imap import fetch as imap_fetch
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.errors import FolderMissingError, first_line
+from fetcher.adapters.imap.folders import Listing, list_folders, renamed
+from fetcher.adapters.imap.login import sign_in
+from fetcher.adapters.imap.tls import open_client, secure
+from fetcher.adapters.imap.wire import Client, Wire
 from fetcher.domain.mails import Listed
 
 SEARCH_STEP = 50_000
@@ -34,7 +34,7 @@ class Opened:
 
 
 class Connection:
-    """Raises MailboxError or one of imaplib's, ssl's and the socket's errors; `imap_errors.explain` puts them in plain words."""
+    """Raises MailboxError or one of imaplib's, ssl's and the socket's errors; `imap.errors.explain` puts them in plain words."""
 
     def __init__(self, account: Account) -> None:
         """Nothing is opened yet."""

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from fetcher.adapters import check_jobs, ledger_check, scanners
 from fetcher.adapters.check_jobs import JobRow
-from fetcher.compare import Comparing, Doors
-from fetcher.findings import MOST_FINDINGS, Findings, double, unanswered, unpublished
+from fetcher.check.findings import MOST_FINDINGS, Findings, double, unanswered, unpublished
+from fetcher.check.mailbox import Comparing, Doors
 from fetcher.poll import Tools
 from fetcher.settings import Settings
 from fetcher.sweep import AT_ONCE, publish_again

@@ -10,9 +10,9 @@ from threading import Lock
 
 from imapclient import SocketTimeout
 
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import CaFileError, no_starttls, starttls_refused, tls_too_old
-from fetcher.adapters.imap_wire import Client, Wire
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.errors import CaFileError, no_starttls, starttls_refused, tls_too_old
+from fetcher.adapters.imap.wire import Client, Wire
 from shared.api import SslMethod, SslType
 
 MINIMUM = {

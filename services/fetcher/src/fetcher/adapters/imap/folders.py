@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fetcher.adapters.imap_syntax import answer_text, quoted, responses
-from fetcher.adapters.imap_wire import Client
+from fetcher.adapters.imap.syntax import answer_text, quoted, responses
+from fetcher.adapters.imap.wire import Client
 from fetcher.domain.folder_names import INBOX, canonical, decoded
 
 Kind = Literal["personal", "other", "shared"]

@@ -10,10 +10,10 @@ from sqlalchemy import Text, cast, or_
 
 from fetcher.adapters import ledger
 from fetcher.adapters.tables import LEDGER
+from fetcher.api.views import mail_view
 from fetcher.domain.places import places
 from fetcher.poll import Tools
 from fetcher.sweep import retry
-from fetcher.views import mail_view
 from shared.api import Mail, Page
 from shared.archive import BlobNotFoundError
 from shared.events import OutcomeType

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from fetcher.adapters.imap_syntax import answer_text, quoted_name
-from fetcher.adapters.imap_wire import Client
+from fetcher.adapters.imap.syntax import answer_text, quoted_name
+from fetcher.adapters.imap.wire import Client
 
 MOST_CANDIDATES = 20
 """A mail is looked for among so many with its Message-ID, or without one with its size; the newest first."""

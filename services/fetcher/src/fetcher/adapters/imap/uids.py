@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from fetcher.adapters.imap import Connection
+from fetcher.adapters.imap.connection import Connection
 
 SEARCH_STEP = 50_000
 """Mails asked for at once: imaplib refuses lines over 1 MB."""

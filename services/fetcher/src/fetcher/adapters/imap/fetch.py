@@ -16,7 +16,7 @@ from typing import Any
 
 from imapclient.response_parser import parse_fetch_response
 
-from fetcher.adapters.imap_wire import Client
+from fetcher.adapters.imap.wire import Client
 from fetcher.domain.mails import Listed, Spooled
 from shared.mail.limits import MAX_HEADER_BLOCK
 

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from fetcher.adapters.imap import Connection
-from fetcher.adapters.imap_account import Account
-from fetcher.adapters.imap_errors import FolderMissingError, explain
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.errors import FolderMissingError, explain
 from shared.api import SslMethod, SslType, TestResult
 
 TEST_SECONDS = 60.0

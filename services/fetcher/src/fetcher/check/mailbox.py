@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import ledger_check, scanners
-from fetcher.adapters.imap_errors import MailboxError, explain
-from fetcher.adapters.imap_uids import SEARCH_STEP, add_uids
+from fetcher.adapters.imap.errors import MailboxError, explain
+from fetcher.adapters.imap.uids import SEARCH_STEP, add_uids
 from fetcher.adapters.scanners import ScannerRow
+from fetcher.check.findings import Findings, gap, unreadable
 from fetcher.domain.compare import STEP, Step, bound, step
 from fetcher.domain.cursor import FolderState
 from fetcher.domain.mails import Box
-from fetcher.findings import Findings, gap, unreadable
 from fetcher.gate import Gate
 from fetcher.mailbox import Mailbox
 from shared.api import LedgerFolder
