@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -39,7 +40,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def console(stack: TestStack) -> Iterator[Console]:
     """One for the module; its world is made anew for each test by `watched`."""
-    database = SecretStr(stack.database_url("browser_console"))
+    database = SecretStr(stack.database_url(f"browser_console_{uuid4().hex[:8]}"))
     migrate(migrations_folder("console"), database)
     world = World()
     with served(stand_in(world), "0.0.0.0") as behind:  # noqa: S104 -- four loopback addresses stand for four services

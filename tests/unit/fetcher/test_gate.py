@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fetcher.gate import Gate, Pass, Slots
+from fetcher.gate import ByteBudget, Gate, Pass, Slots
 from shared.observability import CONNECTIONS
 
 
@@ -86,3 +86,19 @@ async def test_a_lent_slot_lets_another_work_and_is_taken_back() -> None:
         done, _ = await asyncio.wait({late}, timeout=0.05)
         assert not done
     await asyncio.gather(task, late)
+
+
+async def test_a_large_mail_is_not_passed_by_small_ones_for_ever() -> None:
+    budget, order = ByteBudget(10), []
+
+    async def take(name: str, size: int) -> None:
+        async with budget.take(size):
+            order.append(name)
+
+    async with budget.take(6):
+        waiting = [asyncio.create_task(take(name, size)) for name, size in (("large", 10), ("small", 2), ("larger than all", 99))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert order == []
+    await asyncio.gather(*waiting)
+    assert order == ["large", "small", "larger than all"]

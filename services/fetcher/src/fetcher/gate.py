@@ -137,13 +137,14 @@ class ByteBudget:
 
     most: int
     _used: int = 0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @asynccontextmanager
     async def take(self, size: int) -> AsyncIterator[None]:
-        """Wait until so many bytes are free; they are given back at the end."""
+        """Wait until so many bytes are free, first come, first served; they are given back at the end."""
         wanted = min(size, self.most)
-        async with self._changed:
+        async with self._turn, self._changed:
             await self._changed.wait_for(lambda: self._used + wanted <= self.most)
             self._used += wanted
         try:
