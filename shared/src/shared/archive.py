@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -112,7 +112,7 @@ class Archive:
         for key, data in blobs:
             if self._root is None:
                 self._upload(key, _compressed(data))
-            elif not (path := _path(self._root, key)).exists():
+            elif not os.path.exists(path := _path(self._root, key)):
                 with _Draft(path) as draft:
                     draft.write(_compressed(data))
 
@@ -123,7 +123,7 @@ class Archive:
                 _compress(source, packed)
                 packed.seek(0)
                 self._upload(key, packed)
-        elif not (path := _path(self._root, key)).exists():
+        elif not os.path.exists(path := _path(self._root, key)):
             with _Draft(path) as draft:
                 _compress(source, draft)
             self._make_durable([key])
@@ -139,8 +139,8 @@ class Archive:
         """The files are on disk; so that they are found there, their folders up to the root too: a new month's is itself an entry."""
         if self._root is None:
             return
-        paths = [self._root / key for key in keys]
-        for folder in {folder for path in paths for folder in path.parents if folder.is_relative_to(self._root)}:
+        own = {PurePosixPath(key.rpartition("/")[0]) for key in keys}
+        for folder in {self._root / one for name in own for one in (name, *name.parents)}:
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
@@ -163,36 +163,37 @@ class Archive:
 
 
 class _Draft:
-    """A file under a name of its own until it is whole and on disk; then under `path`."""
+    """A file under a name of its own until it is whole and on disk; then under `path`. By plain strings: there is one for each mail."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
+        folder, _, name = path.rpartition("/")
         self._path = path
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+        self._draft = f"{folder}/.{name}.{os.getpid()}-{threading.get_ident()}"
 
     def __enter__(self) -> IO[bytes]:
         try:
-            self._file = self._draft.open("wb", buffering=0)
+            self._file = open(self._draft, "wb", buffering=0)
         except FileNotFoundError:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._draft.open("wb", buffering=0)
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._draft, "wb", buffering=0)
         return self._file
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if kind is None:
                 os.fsync(self._file.fileno())
-                self._draft.rename(self._path)
+                os.rename(self._draft, self._path)
         finally:
             self._file.close()
             if kind is not None:
-                self._draft.unlink(missing_ok=True)
+                Path(self._draft).unlink(missing_ok=True)
 
 
-def _path(root: Path, key: str) -> Path:
+def _path(root: Path, key: str) -> str:
     """The blob's file, as the object store's library would name it: a key with other characters would be written otherwise by it."""
     if not _PLAIN_KEY.fullmatch(key):
         raise ValueError(f"not a key of the archive: {key!r}")
-    return root / key
+    return f"{root}/{key}"
 
 
 def _compressed(data: bytes) -> bytes:
