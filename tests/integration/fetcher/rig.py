@@ -157,6 +157,7 @@ async def rig_on(settings: Settings) -> AsyncIterator[Rig]:
     finally:
         await producer.stop()
         await engine.dispose()
+        await app.state.service.engine.dispose()
         await asyncio.to_thread(pool.shutdown)
 
 
