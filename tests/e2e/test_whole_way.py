@@ -150,6 +150,30 @@ def test_spam_stops_the_senders_next_mail(system: System, world: World) -> None:
     assert len(mails) == 2
 
 
+@pytest.mark.timeout(120)
+def test_a_mail_goes_to_the_folder_of_its_outcome_and_back_when_spam_is_taken_back(system: System, world: World) -> None:
+    moves = {"move_matched_to": "Done", "spam_folder": "Spam", "interval_seconds": 3600, "push": True}
+    scanner_id = system.api.add_mailbox(world.help_desk, world.smtp_host, world.smtp_port, **moves)
+    world.send(compose(world.customer, world.help_desk.user, "Buy now"))
+    system.api.job(f"/scanners/{scanner_id}/scan", {})
+    ticket = eventually(lambda: _only_ticket(system, scanner_id), SOON_S)
+    eventually(lambda: _subjects(world, "INBOX", "Done") == ([], ["Buy now"]), SOON_S, what="the mail in Done")
+
+    system.api.job("/tickets/spam", {"ticket_ids": [ticket["id"]]})
+    eventually(lambda: _subjects(world, "Done", "Spam") == ([], ["Buy now"]), SOON_S, what="the mail in Spam")
+
+    entry = next(one for one in system.api.all("/spam-senders") if one["address"] == world.customer)
+    system.api.request("DELETE", f"/spam-senders/{entry['id']}?restore=true")
+    eventually(lambda: _subjects(world, "Spam", "Done") == ([], ["Buy now"]), SOON_S, what="the mail back in Done")
+    [mail] = system.api.all("/mails", scanner_id=scanner_id, outcome="ticket")
+    places = system.api.get(f"/mails/{mail['id']}")["places"]
+    assert [one["folder"] for one in places if one["current"]] == ["Done"]
+
+
+def _subjects(world: World, *folders: str) -> tuple[list[str], ...]:
+    return tuple([str(message["Subject"]) for message in world.help_desk.mails(folder)] for folder in folders)
+
+
 def _only_ticket(system: System, scanner_id: str) -> dict[str, Any] | None:
     tickets = system.api.all("/tickets", scanner_id=scanner_id)
     assert len(tickets) <= 1, tickets

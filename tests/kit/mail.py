@@ -61,9 +61,11 @@ class Mailbox:
                 status, answer = client.append("INBOX", None, None, raw)
                 assert status == "OK", answer
 
-    def mails(self) -> list[EmailMessage]:
-        """All mails of INBOX, parsed by the standard library."""
+    def mails(self, folder: str = "INBOX") -> list[EmailMessage]:
+        """All mails of a folder, parsed by the standard library; none where the folder is missing."""
         with self.session() as client:
+            if client.select(folder, readonly=True)[0] != "OK":
+                return []
             found = client.search(None, "ALL")[1][0].split()
             raws = [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0] for number in found]
         return [parse(raw[1]) for raw in raws if isinstance(raw, tuple)]
