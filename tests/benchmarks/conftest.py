@@ -11,7 +11,6 @@ import pytest
 
 from local.home import Home
 from tests.kit import dovecot
-from tests.kit.dovecot import Dovecot
 from tests.kit.smtp_sink import SmtpSink
 from tests.kit.stack import EmbeddedStack
 from tests.kit.system import System
@@ -39,12 +38,8 @@ def imap_server(system: System) -> Iterator[tuple[str, int, str]]:
         system.stack.create_mail_user("bench@desk.example", dovecot.PASSWORD)
         yield system.stack.imap_host, system.stack.imap_port, dovecot.PASSWORD
         return
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
-    server = Dovecot(folder)
-    server.start()
-    yield "127.0.0.1", server.port, dovecot.PASSWORD
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with dovecot.running_dovecot() as server:
+        yield "127.0.0.1", server.port, dovecot.PASSWORD
 
 
 @pytest.fixture

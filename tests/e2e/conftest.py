@@ -11,7 +11,7 @@ import pytest
 
 from local.home import Home
 from tests.kit import dovecot
-from tests.kit.dovecot import Dovecot
+from tests.kit.dovecot import Dovecot, running_dovecot
 from tests.kit.smtp_sink import SmtpSink
 from tests.kit.stack import TestStack
 from tests.kit.system import System
@@ -33,12 +33,8 @@ def system(stack: TestStack) -> Iterator[System]:
 def dovecot_server() -> Iterator[Dovecot]:
     if not dovecot.installed():
         pytest.skip(dovecot.MISSING)
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
-    server = Dovecot(folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture

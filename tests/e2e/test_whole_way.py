@@ -152,7 +152,7 @@ def test_spam_stops_the_senders_next_mail(system: System, world: World) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_mail_goes_to_the_folder_of_its_outcome_and_back_when_spam_is_taken_back(system: System, world: World) -> None:
-    moves = {"move_matched_to": "Done", "spam_folder": "Spam", "interval_seconds": 3600, "push": True}
+    moves: dict[str, Any] = {"move_matched_to": "Done", "spam_folder": "Spam", "interval_seconds": 3600, "push": True}
     scanner_id = system.api.add_mailbox(world.help_desk, world.smtp_host, world.smtp_port, **moves)
     world.send(compose(world.customer, world.help_desk.user, "Buy now"))
     system.api.job(f"/scanners/{scanner_id}/scan", {})

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import threading
 import time
 import uuid
@@ -27,7 +25,7 @@ from shared.service import migrations_folder
 from shared.topics import MAIL_RAW
 from tests.integration.fetcher.rig import append, header, mail
 from tests.kit import dovecot as dovecot_kit
-from tests.kit.dovecot import PASSWORD, Dovecot
+from tests.kit.dovecot import PASSWORD, Dovecot, running_dovecot
 from tests.kit.eventually import eventually
 from tests.kit.fetcher_process import FetcherProcess, Place, fetcher_process
 from tests.kit.stack import TestStack
@@ -44,12 +42,8 @@ LEASE_S = 8.0
 def dovecot() -> Iterator[Dovecot]:
     if not dovecot_kit.installed():
         pytest.skip(dovecot_kit.MISSING)
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-dovecot-"))
-    server = Dovecot(folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture

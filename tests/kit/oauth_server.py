@@ -9,13 +9,13 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tests.kit.serving import Serving
 
 CLIENT_ID = "mail-converter"
 CLIENT_SECRET = "client-secret-of-the-tests"
@@ -48,7 +48,7 @@ class Switches:
 
 
 @dataclass
-class OAuthServer:
+class OAuthServer(Serving):
     """Everybody who is sent to it signs in at once, as `user`."""
 
     user: str = "anna@company.example"
@@ -75,20 +75,13 @@ class OAuthServer:
             def log_message(self, *_: object) -> None:
                 """Nothing: pytest shows what a test prints."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        self._server = self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        return super().__enter__()
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def introspection(self) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import socketserver
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.kit.serving import Serving, TcpServer
 
 Answer = Callable[[str, str, str], Iterable[bytes] | None]
 """(tag, command, arguments) → lines to send, perhaps without end; None to cut the connection."""
 
 
-class ScriptedImap:
+class ScriptedImap(Serving):
     """One thread per connection; `received` holds every line of every client."""
 
     def __init__(self, answer: Answer, greeting: bytes | None = b"* OK ready", capability: str = "IMAP4rev1") -> None:
@@ -45,22 +44,8 @@ class ScriptedImap:
                     for one in answers:
                         self.wfile.write(one + b"\r\n")
 
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = TcpServer(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
 
 
 def ok(tag: str, _command: str, _arguments: str) -> list[bytes] | None:

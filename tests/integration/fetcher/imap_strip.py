@@ -8,14 +8,14 @@ import socketserver
 import threading
 from collections.abc import Collection
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.kit.serving import Serving, TcpServer
 
 _COPYUID = re.compile(rb"\[COPYUID [^\]]*\] ")
 _CAPABILITIES = re.compile(rb"^(?:\* CAPABILITY|\S+ OK \[CAPABILITY) [^\]\r\n]*", re.MULTILINE)
 
 
-class StrippedImap:
+class StrippedImap(Serving):
     """In front of 127.0.0.1:`port`; `commands` holds every command line of every client.
 
     `cut_at` is a command at which it ends the connection. Where MOVE and UIDPLUS are hidden it tells no COPYUID either.
@@ -52,19 +52,5 @@ class StrippedImap:
                 line = line.replace(word + b" ", b" ")
             return line.rstrip()
 
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = TcpServer(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import socketserver
 import ssl
-import threading
 import warnings
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self
 
 from tests.kit.certificates import Certificate
+from tests.kit.serving import Serving, TcpServer
 
 
 @dataclass
-class TlsImap:
+class TlsImap(Serving):
     """Takes every password; `received` holds every line that came, as it was before encryption."""
 
     context: ssl.SSLContext
@@ -28,22 +27,14 @@ class TlsImap:
     received: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.script = self
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.script = self
+        self.port = int(server.server_address[1])
+        self._server = server
+        return super().__enter__()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
+class _Server(TcpServer):
     script: TlsImap
 
     def handle_error(self, *_: object) -> None:

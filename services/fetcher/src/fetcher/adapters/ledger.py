@@ -77,7 +77,8 @@ _PLACE = ("scanner_id", "generation", "folder", "uid_validity", "uid")
 MAX_PENDING_FLAGS = 1_000
 
 
-def _in(box: Box) -> Any:
+def within(box: Box) -> Any:
+    """The lines of a folder in one life of it."""
     return and_(
         LEDGER.c.scanner_id == box.scanner_id,
         LEDGER.c.generation == box.generation,
@@ -89,7 +90,7 @@ def _in(box: Box) -> Any:
 async def window(conn: AsyncConnection, box: Box, low: int) -> dict[int, Line]:
     """Lines of the UIDs above `low`, and those begun below it: uid → (state, outcome, reason, failures, archive key)."""
     wanted: tuple[Any, ...] = (LEDGER.c.uid, LEDGER.c.state, LEDGER.c.outcome_type, LEDGER.c.outcome_reason, LEDGER.c.fetch_failures)
-    found = select(*wanted).where(_in(box), or_(LEDGER.c.uid > low, LEDGER.c.state == "seen"))
+    found = select(*wanted).where(within(box), or_(LEDGER.c.uid > low, LEDGER.c.state == "seen"))
     return {row.uid: row for row in (await conn.execute(found)).all()}
 
 
@@ -218,13 +219,13 @@ async def advance(conn: AsyncConnection, box: Box, uid: int) -> None:
 
 async def unflagged(conn: AsyncConnection, box: Box) -> list[int]:
     """UIDs of handled mails whose flag is not set yet."""
-    found = select(LEDGER.c.uid).where(_in(box), LEDGER.c.flag_wanted, LEDGER.c.state != "seen")
+    found = select(LEDGER.c.uid).where(within(box), LEDGER.c.flag_wanted, LEDGER.c.state != "seen")
     return [row.uid for row in await conn.execute(found.order_by(LEDGER.c.uid).limit(MAX_PENDING_FLAGS))]
 
 
 async def flagged(conn: AsyncConnection, box: Box, uids: Sequence[int]) -> None:
     """The server took the flags."""
-    await conn.execute(update(LEDGER).where(_in(box), LEDGER.c.uid.in_(uids)).values(flag_wanted=False))
+    await conn.execute(update(LEDGER).where(within(box), LEDGER.c.uid.in_(uids)).values(flag_wanted=False))
 
 
 async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -> int:

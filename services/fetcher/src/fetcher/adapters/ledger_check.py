@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters import ledger, scanners
+from fetcher.adapters.ledger import within
 from fetcher.adapters.tables import FOLDERS, LEDGER, SCANNERS
 from fetcher.domain.mails import Box
 
@@ -27,18 +28,9 @@ async def scope(conn: AsyncConnection, scanner_id: str | None) -> list[tuple[str
 # --- gaps -----------------------------------------------------------------------------------------------------------------------
 
 
-def _in(box: Box) -> Any:
-    return and_(
-        LEDGER.c.scanner_id == box.scanner_id,
-        LEDGER.c.generation == box.generation,
-        LEDGER.c.folder == box.folder,
-        LEDGER.c.uid_validity == box.uid_validity,
-    )
-
-
 async def lines_between(conn: AsyncConnection, box: Box, after: int, upper: int | None, limit: int) -> list[int]:
     """UIDs with a line, above `after` and up to `upper`, ascending, the first `limit`."""
-    found = select(LEDGER.c.uid).where(_in(box), LEDGER.c.uid > after).order_by(LEDGER.c.uid).limit(limit)
+    found = select(LEDGER.c.uid).where(within(box), LEDGER.c.uid > after).order_by(LEDGER.c.uid).limit(limit)
     if upper is not None:
         found = found.where(LEDGER.c.uid <= upper)
     return list((await conn.execute(found)).scalars())
@@ -46,7 +38,7 @@ async def lines_between(conn: AsyncConnection, box: Box, after: int, upper: int 
 
 async def without_line(conn: AsyncConnection, box: Box, uids: Sequence[int]) -> list[int]:
     """Those of the UIDs that have no line, in their order."""
-    found = await conn.execute(select(LEDGER.c.uid).where(_in(box), LEDGER.c.uid.in_(uids)))
+    found = await conn.execute(select(LEDGER.c.uid).where(within(box), LEDGER.c.uid.in_(uids)))
     known = set(found.scalars())
     return [uid for uid in uids if uid not in known]
 
