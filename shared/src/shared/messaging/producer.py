@@ -77,13 +77,23 @@ class Producer:
 
     async def send(self, messages: Sequence[Message]) -> list[Result]:
         """Publish in order and wait for the acknowledgements. Never raises for what Kafka answers, or does not."""
-        results: list[Result] = [UnavailableError(f"Kafka did not answer within {SEND_TIMEOUT_S:g} s") for _ in messages]
+        results: list[Result] = [_unanswered() for _ in messages]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 waiting = list(range(len(messages)))
                 while waiting:
                     waiting = await self._round(messages, waiting, results)
+                await self._alone(messages, results)
         return results
+
+    async def _alone(self, messages: Sequence[Message], results: list[Result]) -> None:
+        """The broker refuses a batch that is too large as a whole: which of its records are, shows when each is sent alone."""
+        refused = [i for i, result in enumerate(results) if isinstance(result, MessageSizeTooLargeError)]
+        for i in refused if len(messages) > 1 else ():
+            results[i] = _unanswered()
+            waiting = [i]
+            while waiting:
+                waiting = await self._round(messages, waiting, results)
 
     async def _round(self, messages: Sequence[Message], waiting: list[int], results: list[Result]) -> list[int]:
         """Send the waiting ones, write down what became of each; returns those worth another try at once."""
@@ -150,6 +160,10 @@ class Producer:
             max_request_size=MAX_EVENT_BYTES + HEADROOM_BYTES,
             request_timeout_ms=15_000,
         )
+
+
+def _unanswered() -> UnavailableError:
+    return UnavailableError(f"Kafka did not answer within {SEND_TIMEOUT_S:g} s")
 
 
 async def _enqueue(inner: AIOKafkaProducer, message: Message) -> asyncio.Future[object]:
