@@ -106,6 +106,7 @@ class FaultProxy:
         task = asyncio.ensure_future(self._relay(reader, writer, fault))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also where it was cancelled before it began
 
     async def _relay(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter, fault: Fault) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port, limit=2**20)
@@ -114,13 +115,12 @@ class FaultProxy:
         try:
             await asyncio.wait({asking, answering}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # Before anything is waited for: being cancelled once more must leave nothing open.
+            for writer in (to_client, to_server):
+                writer.transport.abort()
             for task in (asking, answering):
                 task.cancel()
             await asyncio.gather(asking, answering, return_exceptions=True)
-            for writer in (to_client, to_server):
-                writer.transport.abort()
-                with suppress(OSError):
-                    await writer.wait_closed()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
