@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import check_jobs
-from fetcher.adapters.imap.uids import SEARCH_STEP
+from fetcher.adapters.imap.connection import SEARCH_STEP
 from fetcher.api.mails import MailApi
 from fetcher.check.jobs import MOST_TRIES, Checker
 from fetcher.check.mailbox import Doors

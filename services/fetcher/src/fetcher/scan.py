@@ -73,7 +73,7 @@ class Done:
     ok: bool
     pause: float
     folders: tuple[str, ...] = ()
-    """Folders that can be read, the first of them selected last."""
+    """Folders that could be read."""
 
 
 @dataclass

@@ -13,17 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters.tables import FOLDERS, JOBS, LEDGER, SCANNERS, SCANS
 from fetcher.domain.cursor import FolderState
-from shared.messaging.errors import NeverRetryError
 
 WAKE_CHANNEL = "fetcher_wake"
 """LISTEN/NOTIFY: a scanner's id, when it should be looked at now."""
 
 MOST_DUE = 1_000
 ScannerRow = Row[Any]
-
-
-class NoSuchScannerError(NeverRetryError):
-    """The scanner was deleted."""
 
 
 async def add(conn: AsyncConnection, values: Mapping[str, Any], first_scan_after: float) -> bool:

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.accounts import Accounts
 from fetcher.adapters import ledger_check, scanners
+from fetcher.adapters.imap.connection import SEARCH_STEP
 from fetcher.adapters.imap.errors import MailboxError, explain
-from fetcher.adapters.imap.uids import SEARCH_STEP, add_uids
+from fetcher.adapters.imap.uids import add_uids
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.check.findings import Findings, gap, unreadable
 from fetcher.domain.compare import STEP, Step, bound, step

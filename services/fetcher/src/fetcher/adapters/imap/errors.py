@@ -73,8 +73,6 @@ class LeaseLostError(Exception):
     """Another fetcher has the mailbox, or its settings changed: stop at once, write nothing more."""
 
 
-CONNECTION_ERRORS = (OSError, imaplib.IMAP4.abort)
-"""After these the connection is of no use."""
 IMAP_ERRORS = (OSError, imaplib.IMAP4.error, MailboxError)
 """All that a server can do to us (ssl.SSLError and socket time-outs are OSErrors; abort is an error)."""
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from fetcher.adapters.imap.connection import Connection
-
-SEARCH_STEP = 50_000
-"""Mails asked for at once: imaplib refuses lines over 1 MB."""
+from fetcher.adapters.imap.connection import SEARCH_STEP, Connection
 
 
 def add_uids(connection: Connection, uids: array[int], low: int, first: int, exists: int) -> None:
