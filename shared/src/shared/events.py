@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.mail.model import Address, Attachment
+from shared.mail.model import Address, Attachment, DeliveryReport, Fold
 
 NAMESPACE_ID = UUID("6d0c3a5e-4f53-5d0b-9a39-0b1c8f7c2f11")
 """Root of all name-based ids (RFC 9562, version 5). Changing it would give every mail a new identity."""
@@ -87,6 +87,15 @@ class Action(EventModel):
     status: str | None = Field(default=None, max_length=40, description="Status the ticket gets")
     priority: str | None = Field(default=None, max_length=40, description="Priority the ticket gets")
     category: str | None = Field(default=None, max_length=200, description="Category the ticket gets")
+    assignee: str | None = Field(default=None, max_length=320, description="Operator the ticket is given to, by mail address")
+    tags: list[Annotated[str, Field(min_length=1, max_length=50)]] = Field(
+        default=[], max_length=20, description="Tags the ticket gets besides those it has"
+    )
+    record: Literal["contact", "account", "lead"] | None = Field(
+        default=None, description="link_…: sort of record the mail is filed with; null for the first that has the address"
+    )
+    create_lead: bool = Field(default=False, description="link_…: make a lead where no record has the address")
+    acknowledge: bool = Field(default=False, description="create_ticket: send the customer an acknowledgement")
 
 
 class Candidate(EventModel):
@@ -116,6 +125,8 @@ class CommandMail(EventModel):
     html_truncated: bool = False
     attachments: list[Attachment] = []
     defects: list[str] = []
+    folds: list[Fold] = Field(default=[], description="Quoted history and signature within `text`, in order")
+    authentication: list[str] = Field(default=[], description="Results the mailbox's provider wrote, as `method=result`: `dmarc=fail`")
 
 
 class CommandKind(StrEnum):
@@ -125,6 +136,12 @@ class CommandKind(StrEnum):
     """Try the candidates in their order; the first that takes wins."""
     OWN = "own"
     """The mail carries our mark: outcome `loop` where its Message-ID is one of ours, else the mark is forged and it is a mail."""
+    BOUNCE = "bounce"
+    """A failed or delayed delivery: record the outcome; `report` says of which mail and recipient. No rule is asked."""
+    RECEIPT = "receipt"
+    """A delivery, read or PEC receipt: as a bounce."""
+    AUTO_REPLY = "auto_reply"
+    """A machine's answer: record the outcome. No rule is asked."""
     FAILURE = "failure"
     """The mail could not be decided: record the outcome in `failure`."""
 
@@ -146,6 +163,9 @@ class TicketCommand(EventModel):
     received_at: datetime = Field(description="INTERNALDATE, UTC: messages of a ticket are shown in this order")
     archive_key: str
     mail: CommandMail | None = Field(default=None, description="Missing only when kind is failure")
+    mail_kind: str | None = Field(default=None, description="Kind of mail as the rules service told it (`mail`, `list`, `automatic`, …)")
+    kind_reason: str = Field(default="", max_length=500, description="What told the kind, in plain words")
+    report: DeliveryReport | None = Field(default=None, description="Of a bounce or a receipt")
     rule_set_version: int | None = None
     candidates: list[Candidate] = Field(default=[], description="Matching rules' actions up to the first that always takes")
     failure: Failure | None = None
@@ -187,6 +207,8 @@ class MailOutcome(EventModel):
     rule_id: str | None = Field(default=None, description="Rule whose action took")
     rule_name: str | None = None
     reason: str | None = Field(default=None, description="In plain words, where the type alone does not say it")
+    record_type: Literal["contact", "account", "lead"] | None = Field(default=None, description="Outcome link: sort of record")
+    record_id: str | None = Field(default=None, description="Outcome link: the record the mail was filed with")
     at: datetime
 
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 import pytest
 
 from shared.mail.html import html_to_text
-from shared.mail.kinds import OWN_HEADER
+from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Attachment, Kind, ParsedMail
 from shared.mail.parse import parse
 from shared.mail.parts import open_part

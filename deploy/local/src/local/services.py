@@ -60,6 +60,8 @@ def environment(home: Home, service: str, sources: Sources, instance: str = "") 
     }
     if service in KEEPS_SECRETS:
         settings["SECRET_KEYS"] = home.secret("secret_keys", _new_key_ring)
+    if service == "rules":
+        settings["TICKETS_URL"] = url(home, "tickets")
     if service == "console":
         settings |= {f"{other.upper()}_URL": url(home, other) for other in SERVICES if other != "console"}
         settings["PUBLIC_URL"] = url(home, "console")

@@ -15,7 +15,7 @@ from shared.api import DeadLetter, Job, Page, ServiceStatus, Status
 from shared.http import ProblemError, decode_cursor, encode_cursor, not_found
 
 STATUS_TIMEOUT_S = 5.0
-JOB_SERVICES: tuple[ServiceName, ...] = ("fetcher", "tickets")
+JOB_SERVICES: tuple[ServiceName, ...] = ("fetcher", "rules", "tickets")
 
 
 class DeadLetterPage(Page[DeadLetter]):

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from rules.adapters.prepared import PreparedSets
 from rules.adapters.tables import MESSAGING
-from rules.api import rules_router
+from rules.api import routers
 from rules.handlers import Decider, on_failure, on_outcome, on_outcomes, on_scanner
 from rules.settings import RulesSettings
 from shared.messaging.consumer import Consumer
@@ -24,4 +24,4 @@ def create_app(settings: RulesSettings) -> FastAPI:
     service.consume(consumer(MAIL_RAW, decider.on_mail, begin=decider.decide, on_failure=on_failure))
     service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=on_outcomes))
     service.consume(consumer(SCANNERS, on_scanner))
-    return service.app([rules_router(service.engine, settings)])
+    return service.app(routers(service.engine, settings))

@@ -21,6 +21,8 @@ class MailOutcomeView(ApiModel):
     rule_id: str | None = None
     rule_name: str | None = None
     reason: str | None = None
+    record_type: Literal["contact", "account", "lead"] | None = None
+    record_id: str | None = None
 
 
 class Place(ApiModel):
@@ -62,6 +64,7 @@ class ConditionTrace(ApiModel):
     """One condition as it was evaluated."""
 
     field: str
+    header: str | None = None
     operator: str
     value: str
     compared: str = Field(description="The mail's value, cut to 200 characters")
@@ -74,6 +77,8 @@ class RuleTrace(ApiModel):
     rule_id: str
     rule_name: str
     matched: bool
+    took: bool = Field(default=False, description="Its action is what became of the mail")
+    match: Literal["all", "any"] = "all"
     conditions: list[ConditionTrace] = []
     captures: dict[str, str] = {}
     note: str
@@ -86,6 +91,7 @@ class Decision(ApiModel):
     run: int
     scanner_id: str
     kind: str
+    kind_reason: str = Field(default="", description="What told the kind; empty for an ordinary mail")
     rule_set_version: int | None
     decided_at: datetime
     trace: list[RuleTrace]

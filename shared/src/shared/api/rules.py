@@ -1,12 +1,13 @@
-"""Rules of a scanner."""
+"""Rules of a scanner: the rules themselves, their versions, statistics, export."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.api.common import ApiModel, Name
 from shared.events import Action
@@ -17,8 +18,22 @@ class ConditionField(StrEnum):
 
     FROM = "from"
     TO = "to"
+    CC = "cc"
+    RECIPIENTS = "recipients"
+    """To, Cc, Delivered-To, X-Original-To and Envelope-To together."""
     SUBJECT = "subject"
     BODY = "body"
+    NEW_TEXT = "new_text"
+    """The body without quoted history and signature."""
+    HEADER = "header"
+    """Every field of that name, decoded; the name is the condition's `header`."""
+    ATTACHMENT_NAME = "attachment_name"
+    ATTACHMENT_SIZE = "attachment_size"
+    """Bytes of each attachment, decoded."""
+    KIND = "kind"
+    """Of the mails rules are asked about: `mail`, `list`, `automatic`, `own`, `pec`, `pec_anomaly`."""
+    AUTHENTICATION = "authentication"
+    """Each result of the topmost Authentication-Results as `method=result`: `dmarc=fail`."""
 
 
 class Operator(StrEnum):
@@ -31,14 +46,46 @@ class Operator(StrEnum):
     BEGINS_WITH = "begins_with"
     ENDS_WITH = "ends_with"
     REGEX = "regex"
+    GREATER_THAN = "greater_than"
+    """Of `attachment_size` alone; the value is a size such as `500000`, `500 KB`, `2.5 MB`."""
+    LESS_THAN = "less_than"
+
+
+SIZE_OPERATORS: Final = frozenset({Operator.GREATER_THAN, Operator.LESS_THAN})
+_SIZE: Final = re.compile(r"\s*(\d{1,12}(?:[.,]\d{1,6})?)\s*(|b|kb|mb|gb|kib|mib|gib)\s*", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+HEADER_NAME: Final = r"^[!-9;-~]{1,100}$"
+"""A field name of RFC 5322, 2.2: printable ASCII without the colon."""
+
+
+def size_in_bytes(value: str) -> int:
+    """`500 KB` → 500000; powers of 1000, of 1024 with KiB, MiB, GiB. Raises ValueError that says what a size looks like."""
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError("must be a size such as 500000, 500 KB or 2.5 MB")
+    return int(float(match[1].replace(",", ".")) * _UNITS[match[2].lower()])
 
 
 class Condition(ApiModel):
     """One condition; a blank value is no condition."""
 
     field: ConditionField
+    header: str | None = Field(default=None, pattern=HEADER_NAME, description="Name of the field, when `field` is `header`; else left out")
     operator: Operator
     value: str = Field(default="", max_length=2000)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.field is ConditionField.HEADER) != (self.header is not None):
+            wrong = "needs the name of a field in `header`" if self.header is None else "takes no `header`"
+            raise ValueError(f"the field {self.field.value} {wrong}")
+        size = self.field is ConditionField.ATTACHMENT_SIZE
+        if size != (self.operator in SIZE_OPERATORS):
+            known = "greater_than or less_than" if size else "one of the seven operators of texts"
+            raise ValueError(f"the field {self.field.value} is compared with {known}")
+        if size and self.value.strip():
+            size_in_bytes(self.value)
+        return self
 
 
 class RuleIn(ApiModel):
@@ -92,3 +139,76 @@ class RuleSetVersion(ApiModel):
     author: str
     created_at: datetime
     note: str = ""
+
+
+class RuleSetContent(RuleSetVersion):
+    """GET /scanners/{id}/rules/versions/{n}: the version with its rules."""
+
+    rules: list[Rule]
+
+
+class RuleFieldChange(ApiModel):
+    """A part of a rule that differs: `name`, `enabled`, `match`, `position`, `conditions`, `action`. Values as in the rule's JSON."""
+
+    field: str
+    before: object
+    after: object
+
+
+class RuleChange(ApiModel):
+    """A rule that differs between two versions."""
+
+    rule_id: str
+    rule_name: str = Field(description="In the later version, else in the earlier one")
+    what: Literal["added", "removed", "changed", "moved"]
+    fields: list[RuleFieldChange] = Field(default=[], description="Of a changed or moved rule")
+
+
+class RuleSetComparison(ApiModel):
+    """GET /scanners/{id}/rules/versions/{n}/changes?against=m: from version m to version n."""
+
+    version: int
+    against: int
+    changes: list[RuleChange]
+
+
+class RuleStatistics(ApiModel):
+    """How often a rule of today's set matched and acted."""
+
+    rule_id: str
+    matched: int = Field(description="Mails it matched, since counting began")
+    acted: int = Field(description="Mails whose outcome is its action's")
+    last_matched_at: datetime | None = None
+    last_acted_at: datetime | None = None
+    never_matched: bool = Field(description="Matched no mail in 90 days, while it was there for as long")
+
+
+class RuleStatisticsList(ApiModel):
+    """GET /scanners/{id}/rules/statistics."""
+
+    items: list[RuleStatistics]
+
+
+class ExportedRule(RuleIn):
+    """A rule without what belongs to one installation."""
+
+    builtin: bool = False
+
+
+class RuleExport(ApiModel):
+    """GET /scanners/{id}/rules/export, and what import takes."""
+
+    format: Literal["mailconverter.rules.v1"] = "mailconverter.rules.v1"
+    exported_at: datetime | None = None
+    scanner_name: str = ""
+    rules: list[ExportedRule] = Field(max_length=1000)
+
+
+class RuleImport(ApiModel):
+    """POST /scanners/{id}/rules/import.
+
+    `replace`: the set becomes the file's. `append`: the file's rules come last, without its built-in one.
+    """
+
+    mode: Literal["append", "replace"]
+    file: RuleExport

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.mail import calendar
+from shared.mail.authentication import authentication
 from shared.mail.charset import decode
 from shared.mail.envelope import read_envelope
 from shared.mail.fields import Fields
+from shared.mail.folding import folds
 from shared.mail.html import html_to_text
-from shared.mail.kinds import kind_of
+from shared.mail.kinds import tell
 from shared.mail.limits import MAX_BODY_INPUT, MAX_CALENDAR, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
-from shared.mail.model import Attachment, ParsedMail
+from shared.mail.model import Attachment, MailPart, ParsedMail
 from shared.mail.parts import Part, Structure, attachment
 from shared.mail.text import clean, cut_clean
 from shared.mail.within import files_within
@@ -45,8 +47,11 @@ class _Bodies:
     cut: bool = False
 
 
-def parse(raw: bytes) -> ParsedMail:
-    """The mail behind any bytes. Pure, never raises; time and memory grow with the mail's length, within the limits of `limits`."""
+def parse(raw: bytes, *, pec: bool = False) -> ParsedMail:
+    """The mail behind any bytes. Pure, never raises; time and memory grow with the mail's length, within the limits of `limits`.
+
+    `pec`: it came into a mailbox known to be PEC, so that the fields of certified mail can be believed.
+    """
     structure = Structure(raw)
     bodies = _Bodies()
     attachments: list[Attachment] = []
@@ -58,6 +63,7 @@ def parse(raw: bytes) -> ParsedMail:
     text, text_cut = cut_clean(_text(bodies.found) or clean("\n\n".join(bodies.substitutes)), TEXT_LIMIT)
     html, html_cut = _html(bodies.found)
     found = read_envelope(structure.root.fields)
+    told = tell(structure, text, pec=pec)
     defects = [*found.pop("defects"), *structure.defects]
     return ParsedMail(
         **found,
@@ -67,9 +73,18 @@ def parse(raw: bytes) -> ParsedMail:
         html_truncated=html is not None and (html_cut or bodies.cut),
         attachments=attachments,
         headers=_headers(structure.root.fields),
-        kind=kind_of(structure.root.fields),
+        parts=[_shown(part) for part in structure.parts],
+        folds=folds(text),
+        kind=told.kind,
+        kind_reason=told.reason,
+        report=told.report,
+        authentication=authentication(structure.root.fields),
         defects=list(dict.fromkeys(defects)),
     )
+
+
+def _shown(part: Part) -> MailPart:
+    return MailPart(number=part.number, type=part.type, size=max(0, part.end - part.start))
 
 
 def _is_body(part: Part, bodies: _Bodies) -> bool:

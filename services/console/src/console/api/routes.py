@@ -74,17 +74,88 @@ SCANNERS = (
     Route("GET", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "List the mailbox's folders, from the server", api.FolderList),
     Route("PUT", "/scanners/{id}/folders", "fetcher", ADMINISTRATOR, "Choose folders", api.FolderList, api.FolderSelection),
 )
+BREAKING = ("accept_broken",)
+"""Saves rules although an example breaks; without it the answer is 409 with the examples in `broken`."""
 RULES = (
     Route("GET", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "All rules of a scanner, in order", api.RuleList),
-    Route("POST", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "Add a rule, as the last", api.Rule, api.RuleIn, 201),
-    Route("PUT", "/scanners/{id}/rules/order", "rules", ADMINISTRATOR, "Put the rules into this order", api.RuleList, api.RuleOrder),
+    Route("POST", "/scanners/{id}/rules", "rules", ADMINISTRATOR, "Add a rule, as the last", api.Rule, api.RuleIn, 201, query=BREAKING),
+    Route(
+        "PUT",
+        "/scanners/{id}/rules/order",
+        "rules",
+        ADMINISTRATOR,
+        "Put the rules into this order",
+        api.RuleList,
+        api.RuleOrder,
+        query=BREAKING,
+    ),
+    Route(
+        "GET", "/scanners/{id}/rules/statistics", "rules", ADMINISTRATOR, "How often each rule matched and acted", api.RuleStatisticsList
+    ),
+    Route("GET", "/scanners/{id}/rules/export", "rules", ADMINISTRATOR, "The rules as a file for another mailbox", api.RuleExport),
+    Route(
+        "POST",
+        "/scanners/{id}/rules/import",
+        "rules",
+        ADMINISTRATOR,
+        "Take the rules of a file",
+        api.RuleList,
+        api.RuleImport,
+        query=BREAKING,
+    ),
     Route(
         "GET", "/scanners/{id}/rules/versions", "rules", ADMINISTRATOR, "Versions of the rules", api.Page[api.RuleSetVersion], query=PAGED
     ),
-    Route("POST", "/scanners/{id}/rules/versions/{number}/restore", "rules", ADMINISTRATOR, "Go back to a version", api.RuleList),
+    Route("GET", "/scanners/{id}/rules/versions/{number}", "rules", ADMINISTRATOR, "A version with its rules", api.RuleSetContent),
+    Route(
+        "GET",
+        "/scanners/{id}/rules/versions/{number}/changes",
+        "rules",
+        ADMINISTRATOR,
+        "What differs from another version, the one before it by default",
+        api.RuleSetComparison,
+        query=("against",),
+    ),
+    Route(
+        "POST",
+        "/scanners/{id}/rules/versions/{number}/restore",
+        "rules",
+        ADMINISTRATOR,
+        "Go back to a version",
+        api.RuleList,
+        query=BREAKING,
+    ),
+    Route("GET", "/scanners/{id}/rules/examples", "rules", ADMINISTRATOR, "Mails pinned to the rules", api.ExampleList),
+    Route("POST", "/scanners/{id}/rules/examples", "rules", ADMINISTRATOR, "Pin a mail to the rules", api.Example, api.ExampleIn, 201),
+    Route("POST", "/scanners/{id}/rules/examples/check", "rules", ADMINISTRATOR, "Try the examples on today's rules", api.ExampleCheck),
+    Route("DELETE", "/scanners/{id}/rules/examples/{example_id}", "rules", ADMINISTRATOR, "Unpin a mail", status=204),
     Route("GET", "/rules/{id}", "rules", ADMINISTRATOR, "Read a rule", api.Rule),
-    Route("PATCH", "/rules/{id}", "rules", ADMINISTRATOR, "Change a rule: the fields given", api.Rule, api.RulePatch),
-    Route("DELETE", "/rules/{id}", "rules", ADMINISTRATOR, "Delete a rule", status=204),
+    Route("PATCH", "/rules/{id}", "rules", ADMINISTRATOR, "Change a rule: the fields given", api.Rule, api.RulePatch, query=BREAKING),
+    Route("DELETE", "/rules/{id}", "rules", ADMINISTRATOR, "Delete a rule", status=204, query=BREAKING),
+    Route("POST", "/rules/{id}/duplicate", "rules", ADMINISTRATOR, "Copy a rule: switched off, right after it", api.Rule, status=201),
+    Route("POST", "/rule-simulations", "rules", ADMINISTRATOR, "Try rules on mails; touches nothing", api.Job, api.RuleSimulationIn, 202),
+    Route("GET", "/rule-simulations/{id}", "rules", ADMINISTRATOR, "A simulation and its totals", api.RuleSimulation),
+    Route(
+        "GET",
+        "/rule-simulations/{id}/mails",
+        "rules",
+        ADMINISTRATOR,
+        "What each mail would become",
+        api.Page[api.SimulatedMail],
+        query=(*PAGED, "change", "before", "after"),
+    ),
+    Route(
+        "GET", "/rule-simulations/{id}/mails/{position}", "rules", ADMINISTRATOR, "One mail with its whole trace", api.SimulatedMailDetail
+    ),
+    Route(
+        "POST",
+        "/rule-simulations/{id}/apply",
+        "rules",
+        ADMINISTRATOR,
+        "The rules that were tried become the set, unless it changed since",
+        api.RuleList,
+        query=BREAKING,
+    ),
 )
 MAIL_QUERY = ("scanner_id", "outcome", "message_id", "since", "q")
 MAILS = (

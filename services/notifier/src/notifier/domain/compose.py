@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 from notifier.domain import body, headers
 from shared.events import OutgoingMail
-from shared.mail.kinds import OWN_HEADER
+from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Address
 
 MAX_TITLE = 250
