@@ -5,6 +5,7 @@ opaque strings. `…In` is what a POST takes, `…Patch` what a PATCH takes (onl
 """
 
 from shared.api.common import (
+    NAME_LENGTH,
     NOT_OFFERED,
     ApiModel,
     HostName,
@@ -114,6 +115,7 @@ from shared.api.tickets import (
 )
 
 __all__ = [
+    "NAME_LENGTH",
     "NOT_OFFERED",
     "SCANNER_PARAMETERS",
     "SIZE_OPERATORS",

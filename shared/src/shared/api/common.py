@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+NAME_LENGTH: Final = 200
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 

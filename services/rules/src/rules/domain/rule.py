@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.api import Condition, RuleIn, RulePatch
+from shared.api import NAME_LENGTH, Condition, RuleIn, RulePatch
 from shared.events import Action, ActionType, Lookup, derived_id
 
 MAX_RULES: Final = 1_000
 """Of one scanner. Every decision keeps a trace of each rule."""
 FIRST_VERSION: Final = 1
 BUILTIN_NAME: Final = "Reply to a known conversation"
+COPY: Final = " (copy)"
 
 
 class RuleRefusedError(Exception):
@@ -65,9 +66,17 @@ def find(rules: Rules, rule_id: str) -> tuple[int, StoredRule]:
 
 def added(rules: Rules, rule_id: str, new: RuleIn) -> Rules:
     """With the rule put last. Raises RuleRefusedError when the set is full."""
-    if len(rules) >= MAX_RULES:
-        raise RuleRefusedError(f"A mailbox can have {MAX_RULES} rules; remove one first.")
-    return (*rules, _stored({**new.model_dump(), "id": rule_id}))
+    _refuse_full(rules)
+    return (*rules, stored({**new.model_dump(), "id": rule_id}))
+
+
+def duplicated(rules: Rules, rule_id: str, copy_id: str) -> Rules:
+    """With an ordinary copy right after the rule, switched off. Raises RuleMissingError, and RuleRefusedError when the set is full."""
+    _refuse_full(rules)
+    position, rule = find(rules, rule_id)
+    name = rule.name[: NAME_LENGTH - len(COPY)] + COPY
+    copy = rule.model_copy(update={"id": copy_id, "name": name, "enabled": False, "builtin": False})
+    return (*rules[:position], copy, *rules[position:])
 
 
 def changed(rules: Rules, rule_id: str, patch: RulePatch) -> Rules:
@@ -76,8 +85,8 @@ def changed(rules: Rules, rule_id: str, patch: RulePatch) -> Rules:
     given = patch.model_dump(exclude_unset=True, exclude_none=True)
     if patch.action is not None:
         given["action"] = patch.action.model_dump()
-    after = _stored({**rule.model_dump(), **given})
-    if rule.builtin and (after.action.type, after.action.lookup) != (rule.action.type, rule.action.lookup):
+    after = stored({**rule.model_dump(), **given})
+    if rule.builtin and not same_builtin(rule.action, after.action):
         raise RuleRefusedError("This rule is built in: its action stays as it is. Switch it off and add a rule of your own.")
     return (*rules[: position - 1], after, *rules[position:])
 
@@ -100,8 +109,19 @@ def reordered(rules: Rules, rule_ids: Sequence[str]) -> Rules:
     return tuple(by_id[rule_id] for rule_id in rule_ids)
 
 
-def _stored(values: dict[str, Any]) -> StoredRule:
+def same_builtin(before: Action, after: Action) -> bool:
+    """Whether a built-in rule with the other action is still the same one: its options may change."""
+    return (before.type, before.lookup) == (after.type, after.lookup)
+
+
+def stored(values: dict[str, Any]) -> StoredRule:
+    """A rule from its JSON, as a set holds it."""
     return StoredRule.model_validate(_without_nul(values))
+
+
+def _refuse_full(rules: Rules) -> None:
+    if len(rules) >= MAX_RULES:
+        raise RuleRefusedError(f"A mailbox can have {MAX_RULES} rules; remove one first.")
 
 
 def _without_nul(value: Any) -> Any:
