@@ -27,6 +27,8 @@ log = get_logger("http")
 T = TypeVar("T")
 
 PROBLEM_TYPE = "application/problem+json"
+PYDANTIC_PREFIX = "Value error, "
+"""Before the words of a validator of ours."""
 SERVICE_TOKEN_HEADER = "X-Service-Token"  # noqa: S105 -- a header's name
 ACTOR_HEADER = "X-Actor"
 """Who acts, as the console authenticated it: `user:anna@company.example` or `token:<name>`."""
@@ -64,7 +66,7 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in error.errors()]
+        errors = [{"field": _field(item["loc"]), "message": item["msg"].removeprefix(PYDANTIC_PREFIX)} for item in error.errors()]
         detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
         return problem_response(Problem(title="The request is not valid", status=422, detail=detail).model_copy(update={"errors": errors}))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.api.common import ApiModel, Name
 from shared.events import Action
@@ -70,22 +70,43 @@ class Condition(ApiModel):
     """One condition; a blank value is no condition."""
 
     field: ConditionField
-    header: str | None = Field(default=None, pattern=HEADER_NAME, description="Name of the field, when `field` is `header`; else left out")
+    header: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Name of the field, when `field` is `header`; else left out",
+        json_schema_extra={"pattern": HEADER_NAME},
+    )
     operator: Operator
     value: str = Field(default="", max_length=2000)
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if (self.field is ConditionField.HEADER) != (self.header is not None):
-            wrong = "needs the name of a field in `header`" if self.header is None else "takes no `header`"
-            raise ValueError(f"the field {self.field.value} {wrong}")
-        size = self.field is ConditionField.ATTACHMENT_SIZE
-        if size != (self.operator in SIZE_OPERATORS):
-            known = "greater_than or less_than" if size else "one of the seven operators of texts"
-            raise ValueError(f"the field {self.field.value} is compared with {known}")
-        if size and self.value.strip():
-            size_in_bytes(self.value)
-        return self
+    @field_validator("header")
+    @classmethod
+    def _goes_with_header(cls, header: str | None, info: ValidationInfo) -> str | None:
+        field = info.data.get("field")
+        if field is ConditionField.HEADER and header is None:
+            raise ValueError("must be the name of a field, such as List-Id, where `field` is `header`")
+        if header is not None and re.fullmatch(HEADER_NAME, header) is None:
+            raise ValueError("must be the name of a field, such as List-Id: no blanks, no colon, at most 100 characters")
+        if field not in {ConditionField.HEADER, None} and header is not None:
+            raise ValueError(f"must be left out where `field` is `{field}`")
+        return header
+
+    @field_validator("operator")
+    @classmethod
+    def _fits_the_field(cls, operator: Operator, info: ValidationInfo) -> Operator:
+        field = info.data.get("field")
+        size = field is ConditionField.ATTACHMENT_SIZE
+        if field is not None and size != (operator in SIZE_OPERATORS):
+            known = [one.value for one in Operator if (one in SIZE_OPERATORS) == size]
+            raise ValueError(f"must be one of {', '.join(known)} where `field` is `{field}`")
+        return operator
+
+    @field_validator("value")
+    @classmethod
+    def _is_a_size(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("field") is ConditionField.ATTACHMENT_SIZE and value.strip():
+            size_in_bytes(value)
+        return value
 
 
 class RuleIn(ApiModel):
