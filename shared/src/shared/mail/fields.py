@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from shared.mail.charset import decode_header_bytes, decode_word
-from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_PART_FIELDS
+from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_PART_FIELDS, MAX_SHORT_FIELD
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
-_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+):([^\n]*+)\n", re.MULTILINE)
+_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+): *([^\n]*+)\n", re.MULTILINE)
 _PARAM: Final = re.compile(r'([^\s=;"]{1,128})\s{0,80}=\s{0,80}("(?:\\.|[^"\\])*+"?|[^;]*+)', re.DOTALL)
 _MAX_PARAMS: Final = 200
 _SHORT: Final = 64
@@ -22,18 +22,21 @@ _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECA
 _TAB_TO_SPACE: Final = bytes.maketrans(b"\t", b" ")
 _ORDINARY_BLOCK: Final = 64 * 1024
 _ORDINARY_PART_BLOCK: Final = 4 * 1024
+_PRINTABLE: Final = bytes([*range(0x20, 0x7F), *b"\t\n\r"])
 
 
 class Fields:
     """The fields of one header block in order, names as written, values unfolded, without tabs, decoded but for encoded words."""
 
-    __slots__ = ("_index", "body", "defects", "pairs")
+    __slots__ = ("_index", "body", "defects", "pairs", "printable")
 
-    def __init__(self, pairs: list[tuple[str, str]], body: int, defects: Iterable[str] = ()) -> None:
+    def __init__(self, pairs: list[tuple[str, str]], body: int, defects: Iterable[str] = (), *, printable: bool = False) -> None:
         self.pairs = pairs
         self.body = body
         """Where the body starts."""
         self.defects = list(defects)
+        self.printable = printable
+        """Short, and all of it printable ASCII: what an encoded word hides is the only thing to be cleaned."""
         self._index: dict[str, list[str]] = {}
         for name, value in pairs:
             key = name.lower()
@@ -41,6 +44,12 @@ class Fields:
                 self._index[key].append(value)
             else:
                 self._index[key] = [value]
+
+    def moved(self, body: int) -> Fields:
+        """The same fields of another part, whose body starts there."""
+        made = Fields([], body, printable=self.printable)
+        made.pairs, made._index = self.pairs, self._index  # noqa: SLF001 - its own kind's
+        return made
 
     def all(self, name: str) -> list[str]:
         """Every value of that name."""
@@ -64,19 +73,20 @@ def ordinary_fields(raw: bytes, start: int) -> Fields | None:
     stop = start + (_ORDINARY_PART_BLOCK if start else _ORDINARY_BLOCK)
     end = raw.find(b"\r\n\r\n", start, stop)
     end, body = (end + 2, end + 4) if end >= 0 else ((end := raw.find(b"\n\n", start, stop)) + 1, end + 2)
-    block = raw[start:end].decode("latin-1")
-    if end <= 0 or block.startswith("--") or "\n--" in block:
+    return None if end <= 0 else ordinary_block(raw[start:end], body, _most(start))
+
+
+def ordinary_block(data: bytes, body: int, most: int) -> Fields | None:
+    """The fields of a block whose end is known, when nothing about it is odd."""
+    printable = len(data) <= MAX_SHORT_FIELD and not data.translate(None, _PRINTABLE)
+    block = data.decode("latin-1").replace("\r\n", "\n")
+    if block.startswith("--") or "\n--" in block or "\r" in block:
         return None
-    if "\r" in block:
-        returns = block.count("\r")
-        block = block.replace("\r\n", "\n")
-        if len(block) + returns != end - start:  # a bare CR
-            return None
     block = block.replace("\t", " ").replace("\n ", " ")
     found = _WHOLE_FIELD.findall(block)
-    if len(found) != block.count("\n") or len(found) > _most(start):
+    if len(found) != block.count("\n") or len(found) > most:
         return None
-    return Fields(_texts(found, all_ascii=block.isascii()), body)
+    return Fields(_texts(found, all_ascii=printable or block.isascii()), body, printable=printable)
 
 
 def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], object]) -> Fields:
@@ -85,7 +95,7 @@ def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], obje
     defects: list[str] = []
     body = _scan(defects, spans, raw, start, is_delimiter)
     values = [
-        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].translate(_TAB_TO_SPACE, b"\r\n").decode("latin-1"))
+        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].translate(_TAB_TO_SPACE, b"\r\n").lstrip(b" ").decode("latin-1"))
         for name, begin, end in spans[: _most(start)]
     ]
     if len(spans) > _most(start):

@@ -164,6 +164,11 @@ def _html(bodies: list[_Body]) -> tuple[str | None, bool]:
 
 
 def _headers(fields: Fields) -> list[tuple[str, str]]:
+    if fields.printable:
+        return [
+            (name, decode_words(value) if "=?" in value else one_line(value) if "  " in value else value.rstrip())
+            for name, value in fields.pairs
+        ]
     found: list[tuple[str, str]] = []
     room = MAX_HEADERS_CHARS
     for name, value in fields.pairs:

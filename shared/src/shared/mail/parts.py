@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from shared.mail.envelope import normal
-from shared.mail.fields import Fields, params, read_fields
-from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PARTS
+from shared.mail.fields import Fields, ordinary_block, params, read_fields
+from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PART_FIELDS, MAX_PARTS
 from shared.mail.model import Attachment
 from shared.mail.names import attachment_name
 from shared.mail.transfer import decoded
@@ -19,6 +20,18 @@ from shared.mail.within import clean_id, files_within
 _TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
 _BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
 _GUESSED_IN: Final = 4096
+_SHORT_BLOCK: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What a part's fields say of it."""
+
+    media: str
+    params: Mapping[str, str]
+    disposition: str
+    disposition_params: Mapping[str, str]
+    encoding: str
 
 
 @dataclass(slots=True)
@@ -39,14 +52,11 @@ class Part:
     children: int = 0
     disposition: str = ""
     disposition_params: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
 
     @property
     def multipart(self) -> bool:
         return self.boundary is not None
-
-    @property
-    def encoding(self) -> str:
-        return self.fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
 
 
 class Structure:
@@ -58,6 +68,8 @@ class Structure:
         self.parts: list[Part] = []
         self._open: list[Part] = []
         self._depths: dict[bytes, list[int]] = {}
+        self._needle = b"\n--"
+        """Where a delimiter line begins. A long needle is found faster, and only one may be looked for."""
         self._groups = 0
         self._leaf: Part | None = None
         self.root = self._begin(0)
@@ -105,12 +117,8 @@ class Structure:
         self._close(0, len(self.raw))
 
     def _hyphens(self, pos: int) -> int:
-        """Offset of the next line that may be a delimiter, -1 for none. A long needle is found faster, and only one may be looked for."""
-        lead = b"--" + next(iter(self._depths)) if len(self._depths) == 1 else b"--"
-        if self.raw.startswith(lead, pos) and self.raw[pos - 1 : pos] in {b"\n", b""}:
-            return pos
-        found = self.raw.find(b"\n" + lead, pos)
-        return found + 1 if found >= 0 else -1
+        """Offset of the next line that may be a delimiter, -1 for none. The place before is a line's end already."""
+        return self.raw.find(self._needle, max(0, pos - 1)) + 1 or -1
 
     def _line(self, at: int) -> int:
         """Handles a line that begins with two hyphens; the offset where the walk goes on."""
@@ -137,12 +145,12 @@ class Structure:
 
     def _begin(self, pos: int) -> Part:
         parent = self._open[-1] if self._open else None
-        fields = read_fields(self.raw, pos, self._delimiter)
-        if parent is not None:
-            parent.children += 1
-        part = _part(fields, parent, len(self.raw))
-        for defect in fields.defects if parent is not None else ():
-            self.defect(defect)
+        known = _known_block(self.raw, pos) if parent is not None else None
+        fields = known[0] if known else read_fields(self.raw, pos, self._delimiter)
+        part = _part(fields, known[1] if known else _declared(fields), parent, len(self.raw))
+        if parent is not None and fields.defects:
+            for defect in fields.defects:
+                self.defect(defect)
         self.parts.append(part)
         self._leaf = part
         if part.type.startswith("multipart/"):
@@ -164,6 +172,7 @@ class Structure:
         self._leaf = None
         self._depths.setdefault(boundary, []).append(len(self._open))
         self._open.append(part)
+        self._set_needle()
 
     def _close(self, depth: int, end: int) -> None:
         """Ends the leaf begun last and every multipart from `depth` on. The line break before a delimiter belongs to the delimiter."""
@@ -182,6 +191,10 @@ class Structure:
                 del self._depths[part.boundary]
             if not part.children:
                 self.defect("a multipart has no parts")
+        self._set_needle()
+
+    def _set_needle(self) -> None:
+        self._needle = b"\n--" + next(iter(self._depths)) if len(self._depths) == 1 else b"\n--"
 
 
 def open_part(raw: bytes, part: str) -> tuple[Attachment, bytes]:
@@ -213,23 +226,47 @@ def attachment(part: Part, data: bytes) -> Attachment:
     )
 
 
-def _part(fields: Fields, parent: Part | None, end: int) -> Part:
-    written = fields.first("Content-Type")
-    media, values = params(written)
+def _known_block(raw: bytes, pos: int) -> tuple[Fields, _Declared] | None:
+    """Fields that many parts of many mails have, letter by letter; None when they are long or odd."""
+    end = raw.find(b"\r\n\r\n", pos, pos + _SHORT_BLOCK)
+    size = 2 if end >= 0 else 1
+    end = end if end >= 0 else raw.find(b"\n\n", pos, pos + _SHORT_BLOCK)
+    known = _known(raw[pos : end + size]) if end >= 0 else None
+    return (known[0].moved(end + 2 * size), known[1]) if known else None
+
+
+@lru_cache(maxsize=1024)
+def _known(block: bytes) -> tuple[Fields, _Declared] | None:
+    fields = ordinary_block(block, 0, MAX_PART_FIELDS)
+    return (fields, _declared(fields)) if fields is not None else None
+
+
+def _declared(fields: Fields) -> _Declared:
+    media, values = params(fields.first("Content-Type"))
     disposition, disposition_params = params(fields.first("Content-Disposition"))
-    number = f"{parent.number}.{parent.children}".lstrip(".") if parent is not None else ""
-    return Part(
-        number=number,
+    encoding = fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
+    return _Declared(media, values, disposition, disposition_params, encoding)
+
+
+def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) -> Part:
+    """The part below that parent, ending at the mail's end until its delimiter is found."""
+    part = Part(
+        number="",
         fields=fields,
-        type=_media_type(media, parent.type if parent is not None else ""),
-        params=values,
+        type=_media_type(declared.media, parent.type if parent is not None else ""),
+        params=declared.params,
         start=fields.body,
         end=end,
-        parents=(*parent.parents, parent.type) if parent is not None else (),
-        group=parent.group if parent is not None else 0,
-        disposition=disposition,
-        disposition_params=disposition_params,
+        disposition=declared.disposition,
+        disposition_params=declared.disposition_params,
+        encoding=declared.encoding,
     )
+    if parent is not None:
+        parent.children += 1
+        part.number = f"{parent.number}.{parent.children}" if parent.number else str(parent.children)
+        part.parents = (*parent.parents, parent.type)
+        part.group = parent.group
+    return part
 
 
 def _media_type(media: str, parent: str) -> str:

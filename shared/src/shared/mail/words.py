@@ -12,7 +12,7 @@ from shared.mail.limits import MAX_ENCODED_WORDS, MAX_SHORT_FIELD
 from shared.mail.transfer import from_base64
 
 # The charset may carry a language (RFC 2231, 5). Blanks within Q text are forbidden and common.
-_WORD: Final = re.compile(r"=\?([\w.:()/+-]{1,64})(?:\*[\w-]{0,32})?\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=)){0,4000}+)\?=")
+_WORD: Final = re.compile(r"=\?([\w.:()/+-]{1,64})(?:\*[\w-]{0,32})?\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=")
 _HEX: Final = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
 _SHORT: Final = 512
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
