@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import statistics
@@ -28,8 +29,15 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from fetcher.adapters.imap.account import Account
+from fetcher.adapters.imap.connection import Connection
+from fetcher.adapters.imap.fetch import LargeLiteral
+from fetcher.publish import INLINE_BYTES
 from shared import topics
+from shared.api import SslType
+from shared.archive import Archive
 from shared.database import migrate
+from shared.messaging.producer import Message, Producer
 from shared.service import migrations_folder
 from tests.benchmarks.mixed_mails import mixed_mails
 from tests.kit import dovecot as dovecot_kit
@@ -47,6 +55,10 @@ ROUNDS = int(os.environ.get("MAILCONVERTER_BENCH_ROUNDS", "3"))
 DELAY_S = 0.02
 SETTINGS: dict[str, Any] = {"first_scan_after_seconds": "3600", "lease_seconds": "120"}
 """Nothing is scanned before Scan now, and no machine under load costs a fetcher its mailboxes."""
+TOGETHER = 150
+"""Mails of a batch, when the steps are measured alone."""
+HEADERS = {f"ce_attribute{number}": "a value of usual length" for number in range(18)}
+"""As many as a `mail.raw` event has."""
 ONE = "one@company.example"
 MANY = [f"part{number}@company.example" for number in range(8)]
 MBSYNC = """\
@@ -189,6 +201,70 @@ def test_the_fetcher_beside_mbsync(bench: Bench, dovecot: Dovecot) -> None:
     _measure(bench, "loopback", dovecot.port)
     with delayed(dovecot.port, DELAY_S) as port:
         _measure(bench, f"{DELAY_S * 1000:.0f} ms delay each way", port)
+
+
+def test_what_the_steps_cost_alone(bench: Bench, dovecot: Dovecot, memory: Path) -> None:
+    """The least any fetcher on this stack can need: no ledger, no header block, no service around it."""
+    mails = list(mixed_mails(MAILS))
+    groups = [mails[first : first + TOGETHER] for first in range(0, MAILS, TOGETHER)]
+    _, theirs = bench.mbsync(dovecot.port)
+    costs = {
+        "reading by IMAP": _cpu(lambda: _read_all(dovecot.port)),
+        "SHA-256": _cpu(lambda: [hashlib.sha256(mail).digest() for mail in mails]),
+        "archive": _cpu(lambda: asyncio.run(_archive_all(memory / "floor", groups))),
+        "Kafka": _cpu(lambda: asyncio.run(_produce_all(bench.stack.kafka_bootstrap, groups))),
+    }
+    print(f"\nCPU s/1,000 mails; mbsync {theirs / MAILS * 1000:.3f}")
+    for name, seconds in (costs | {"together": sum(costs.values())}).items():
+        print(f"{name:<24}{seconds / MAILS * 1000:>10.3f}{seconds / theirs:>10.2f} x mbsync")
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def _read_all(port: int) -> None:
+    connection = Connection(Account("127.0.0.1", port, ONE, PASSWORD, SslType.NONE))
+    connection.connect()
+    connection.login()
+    opened = connection.select("INBOX", writable=False)
+    listed = connection.details(connection.search(0, opened.exists))
+    read = 0
+    for first in range(0, len(listed), TOGETHER):
+        group = listed[first : first + TOGETHER]
+        connection.expect(sum(one.size for one in group))
+        found = connection.bodies([one.uid for one in group])
+        read += len(found)
+        for data in found.values():
+            if isinstance(data, LargeLiteral):
+                data.spooled.file.close()
+    connection.close()
+    assert read == MAILS
+
+
+async def _archive_all(folder: Path, groups: list[list[bytes]]) -> None:
+    archive = Archive(folder.as_uri())
+    archive.initialise()
+    for number, group in enumerate(groups):
+        await archive.put_many([(f"scanner/2026-11/{number}-{place}.eml.zst", mail) for place, mail in enumerate(group)])
+
+
+async def _produce_all(bootstrap: str, groups: list[list[bytes]]) -> None:
+    """Mails above the claim check's limit go without their bytes, as in the fetcher."""
+    name = f"floor{uuid.uuid4().hex[:8]}"
+    await topics.apply(bootstrap, name)
+    producer = Producer(bootstrap, name)
+    await producer.start()
+    topic = f"{name}.{topics.MAIL_RAW.name}"
+    for number, group in enumerate(groups):
+        messages = [
+            Message(topic, f"<{number}.{place}@bench.example>".encode(), HEADERS, mail if len(mail) <= INLINE_BYTES else b"")
+            for place, mail in enumerate(group)
+        ]
+        assert await producer.send(messages) == [None] * len(group)
+    await producer.stop()
 
 
 def _measure(bench: Bench, link: str, port: int) -> None:
