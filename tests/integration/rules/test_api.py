@@ -33,14 +33,15 @@ async def test_a_scanner_is_waited_for_then_404(desk: Desk) -> None:
     assert (await asked).status_code == 200
 
 
-async def test_a_deleted_scanner_takes_its_rules_along_and_may_come_again(desk: Desk) -> None:
+async def test_a_deleted_scanner_hides_its_rules_and_goes_on_with_them_when_it_comes_again(desk: Desk) -> None:
     await desk.scanner()
     rule = await desk.add_rule("all", "create_ticket")
     await desk.scanner_gone()
     assert (await desk.client.get("/scanners/s/rules")).status_code == 404
     assert (await desk.client.get(f"/rules/{rule['id']}")).status_code == 404
     await desk.scanner(version=2)
-    assert (await desk.rules())["version"] == 1
+    assert (await desk.rules())["version"] == 2
+    assert (await desk.client.get(f"/rules/{rule['id']}")).json()["name"] == "all"
 
 
 async def test_create_read_change_delete(desk: Desk) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rules.domain.evaluate import Evaluation, evaluate, prepare_rules
+from rules.domain.evidence import Evidence, traces
 from rules.domain.rule import StoredRule
-from shared.api import Condition, ConditionField, Operator
-from shared.events import Action, ActionType
+from shared.api import Condition, ConditionField, Operator, RuleTrace
+from shared.events import Action, ActionType, Candidate
 from shared.mail.model import Address, ParsedMail
 
 ANNA = Address(name="Rossi, Anna", address="Anna@Customer.example")
@@ -30,5 +33,20 @@ def evaluated(about: ParsedMail, *rules: StoredRule) -> Evaluation:
     return evaluate(about, prepare_rules(rules, 1))
 
 
+@dataclass(frozen=True)
+class Told:
+    """Candidates, and the trace told from the evidence as it is kept."""
+
+    candidates: list[Candidate]
+    trace: list[RuleTrace]
+
+
+def told(about: ParsedMail, *rules: StoredRule) -> Told:
+    found = evaluated(about, *rules)
+    assert found.evidence is not None
+    kept = Evidence.model_validate_json(found.evidence.model_dump_json(exclude_defaults=True))
+    return Told(found.candidates, traces(kept, rules))
+
+
 def holds(about: ParsedMail, field: str, operator: str, value: str) -> bool:
-    return evaluated(about, rule("r", ActionType.IGNORE, condition(field, operator, value))).trace[0].matched
+    return told(about, rule("r", ActionType.IGNORE, condition(field, operator, value))).trace[0].matched

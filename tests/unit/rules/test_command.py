@@ -25,7 +25,7 @@ RAW = RawMail(
     archive_key="k",
     conversation="c",
 )
-NOTHING = Evaluation([], [])
+NOTHING = Evaluation([], None)
 
 
 def size(command: TicketCommand) -> int:
@@ -67,7 +67,7 @@ def test_the_largest_mail_gives_an_event_below_the_limit_that_says_what_is_missi
     action = Action(type=ActionType.UPDATE_TICKET, status='"' * 40, category="\U0001f525" * 200)
     candidates = [Candidate(rule_id=str(n), rule_name="\U0001f525" * 200, action=action, key='"' * 1000) for n in range(1000)]
     candidates.append(Candidate(rule_id="last", rule_name="last", action=Action(type=ActionType.CREATE_TICKET)))
-    command = command_of("m", RAW, largest(), Evaluation(candidates, []), 1)
+    command = command_of("m", RAW, largest(), Evaluation(candidates, None), 1)
     assert size(command) < MAX_EVENT_BYTES
     assert command.mail is not None
     assert command.mail.text_truncated

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rules.domain.evaluate import evaluate, prepare_rules
 from rules.domain.rule import builtin_rules
 from shared.events import Action, ActionType, Lookup
-from tests.unit.rules.builders import condition, evaluated, mail, rule
+from tests.unit.rules.builders import condition, mail, rule, told
 
 CREATE = ActionType.CREATE_TICKET
 UPDATE = ActionType.UPDATE_TICKET
@@ -28,13 +27,13 @@ UPDATE = ActionType.UPDATE_TICKET
     ],
 )
 def test_candidates_go_up_to_the_first_that_always_takes(first: Action, reached: bool) -> None:
-    found = evaluated(mail(), rule("one", first), rule("two", CREATE), rule("three", ActionType.IGNORE))
+    found = told(mail(), rule("one", first), rule("two", CREATE), rule("three", ActionType.IGNORE))
     assert [one.rule_id for one in found.candidates] == (["one", "two"] if reached else ["one"])
     assert [one.rule_id for one in found.trace] == ["one", "two", "three"]
 
 
 def test_rules_that_do_not_match_or_are_switched_off_are_no_candidates_but_in_the_trace() -> None:
-    found = evaluated(
+    found = told(
         mail(),
         rule("off", CREATE, enabled=False),
         rule("no", CREATE, condition("subject", "contains", "zebra"), condition("subject", "contains", "printer")),
@@ -52,8 +51,8 @@ def test_rules_that_do_not_match_or_are_switched_off_are_no_candidates_but_in_th
 
 
 def test_no_rule_and_no_match_leave_no_candidate() -> None:
-    assert evaluated(mail()).candidates == []
-    assert evaluated(mail(), rule("no", CREATE, condition("body", "contains", "zebra"))).candidates == []
+    assert told(mail()).candidates == []
+    assert told(mail(), rule("no", CREATE, condition("body", "contains", "zebra"))).candidates == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_no_rule_and_no_match_leave_no_candidate() -> None:
     ],
 )
 def test_the_key_is_the_group_ticket_else_the_last_group_else_the_match(pattern: str, subject: str, key: str) -> None:
-    found = evaluated(mail(subject=subject), rule("r", UPDATE, condition("subject", "regex", pattern)))
+    found = told(mail(subject=subject), rule("r", UPDATE, condition("subject", "regex", pattern)))
     assert [one.key for one in found.candidates] == [key]
 
 
@@ -81,20 +80,20 @@ def test_the_first_key_caught_counts_and_captures_are_in_the_trace() -> None:
         condition("body", "regex", r"#(\d+)"),
         condition("body", "contains", "x"),
     ]
-    found = evaluated(mail(subject="none", text="see #42"), rule("r", UPDATE, *conditions, match="any"))
+    found = told(mail(subject="none", text="see #42"), rule("r", UPDATE, *conditions, match="any"))
     assert found.candidates[0].key == "42"
     assert found.trace[0].captures == {"match": "#42", "1": "42"}
 
 
 def test_a_title_look_up_without_pattern_means_the_subject() -> None:
     by_title = Action(type=UPDATE, lookup=Lookup.TITLE)
-    assert evaluated(mail(subject="Re: Printer"), rule("r", by_title)).candidates[0].key == "Re: Printer"
+    assert told(mail(subject="Re: Printer"), rule("r", by_title)).candidates[0].key == "Re: Printer"
     caught_nothing = rule("r", by_title, condition("body", "regex", "case (.*)"), condition("body", "contains", "it"), match="any")
-    assert evaluated(mail(), caught_nothing).candidates[0].key == ""
+    assert told(mail(), caught_nothing).candidates[0].key == ""
 
 
 def test_the_built_in_rule_asks_for_the_conversation_and_passes_on() -> None:
-    found = evaluate(mail(), prepare_rules((*builtin_rules("s"), rule("all", CREATE)), 2))
+    found = told(mail(), *builtin_rules("s"), rule("all", CREATE))
     assert found.candidates[0].action.lookup is Lookup.CONVERSATION
     assert [one.action.type for one in found.candidates] == [UPDATE, CREATE]
     assert "no known conversation" in found.trace[0].note
@@ -102,7 +101,7 @@ def test_the_built_in_rule_asks_for_the_conversation_and_passes_on() -> None:
 
 def test_compared_values_are_cut_to_200_characters() -> None:
     long = mail(text="a" * 5_000, subject="b" * 200)
-    found = evaluated(
+    found = told(
         long, rule("r", CREATE, condition("body", "regex", "(a+)"), condition("subject", "contains", "b"), condition("to", "contains", "@"))
     )
     body, subject, to = found.trace[0].conditions

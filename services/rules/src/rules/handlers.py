@@ -1,19 +1,22 @@
 """What the rules service does with each event: mails are decided, outcomes noted, scanners copied.
 
 A batch of mails is decided at once (`Decider.decide`): rule sets read once, mails parsed and evaluated one after the other, decisions
-inserted with one statement. Each mail then leaves with the command of the decision that was first: its own or an earlier one.
+inserted with one statement. Each mail then leaves with the command of the decision that was first: its own, or an earlier one, whose
+mail is read again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from rules.adapters import decisions, rule_store
+from rules.adapters.decisions import Stored
 from rules.adapters.mail_bytes import bytes_of
 from rules.adapters.prepared import PreparedSets
 from rules.domain.command import RUN, command_of
@@ -21,7 +24,7 @@ from rules.domain.evaluate import Evaluation, PreparedRules, evaluate
 from shared.archive import Archive
 from shared.clock import Clock, utc_now
 from shared.events import CommandKind, Failure, MailOutcome, RawMail, ScannerSettings, TicketCommand, derived_id
-from shared.mail.model import ParsedMail
+from shared.mail.model import Kind
 from shared.mail.parse import parse
 from shared.messaging.dead_letters import Failed
 from shared.messaging.outbox import Unit
@@ -31,6 +34,7 @@ from shared.observability import MAILS_DECIDED, get_logger
 from shared.topics import TICKET_COMMANDS
 
 log = get_logger("rules")
+T = TypeVar("T")
 
 THREAD_BYTES: Final = 64 * 1024
 """A mail above this is parsed in a thread, so that heartbeats and HTTP go on meanwhile."""
@@ -41,14 +45,10 @@ MAX_REASON: Final = 2_000
 class Decided:
     """A mail's decision, not yet known to be the first."""
 
-    mail: ParsedMail
+    kind: Kind
+    kind_reason: str
     evaluation: Evaluation
     command: TicketCommand
-
-    @property
-    def key(self) -> decisions.Key:
-        """Mail id and run."""
-        return self.command.mail_id, self.command.run
 
 
 class Decider:
@@ -62,16 +62,16 @@ class Decider:
     async def decide(self, unit: Unit, mails: Sequence[Received[RawMail]]) -> None:
         """Batch hook: decide the mails that have no decision yet and leave each one's command for `on_mail`."""
         by_key = {(mail.envelope.id, RUN): mail for mail in mails}
-        commands = await decisions.stored_commands(unit.conn, list(by_key))
-        rules = await self._sets.current(unit.conn, {mail.body.scanner_id for mail in mails})
-        decided = [await self._decide_one(mail, rules[mail.body.scanner_id]) for key, mail in by_key.items() if key not in commands]
-        won = await decisions.keep_first(unit.conn, [self._row(one) for one in decided])
-        commands |= await decisions.stored_commands(unit.conn, [one.key for one in decided if one.key not in won])
-        commands |= {one.key: one.command for one in decided if one.key in won}
-        unit.memo["commands"] = commands
-        for one in decided:
-            if one.key in won:
-                _tell(one)
+        before = await decisions.stored(unit.conn, list(by_key))
+        new = {key: mail for key, mail in by_key.items() if key not in before}
+        rules = await self._sets.current(unit.conn, {mail.body.scanner_id for mail in new.values()})
+        decided = {key: await self._of_bytes(mail, partial(_decided, rules[mail.body.scanner_id])) for key, mail in new.items()}
+        won = await decisions.keep_first(unit.conn, [self._row(one) for one in decided.values()])
+        before |= await decisions.stored(unit.conn, [key for key in decided if key not in won])
+        again = {key: await self._of_bytes(by_key[key], partial(_again, one)) for key, one in before.items()}
+        unit.memo["commands"] = {key: one.command for key, one in decided.items()} | again
+        for key in won:
+            _tell(decided[key])
 
     async def on_mail(self, unit: Unit, mail: Received[RawMail]) -> None:
         """Send the decision's command. Its id is a function of mail and run: sent twice, it is the same event."""
@@ -79,40 +79,49 @@ class Decider:
         event_id = derived_id(command.mail_id, command.run, "command")
         unit.emit(TICKET_COMMANDS, event_id=event_id, key=mail.body.conversation, body=command, cause=mail.envelope)
 
-    async def _decide_one(self, mail: Received[RawMail], rules: PreparedRules) -> Decided:
+    async def _of_bytes(self, mail: Received[RawMail], read: Callable[[str, RawMail, bytes], T]) -> T:
         """Holds one mail's bytes at a time, and lets others run in between."""
         raw = await bytes_of(self._archive, mail)
         if len(raw) > THREAD_BYTES:
-            return await asyncio.to_thread(_decided, mail.envelope.id, mail.body, raw, rules)
+            return await asyncio.to_thread(read, mail.envelope.id, mail.body, raw)
         await asyncio.sleep(0)
-        return _decided(mail.envelope.id, mail.body, raw, rules)
+        return read(mail.envelope.id, mail.body, raw)
 
     def _row(self, one: Decided) -> dict[str, Any]:
-        command = one.command
+        command, evidence = one.command, one.evaluation.evidence
         return {
             "mail_id": command.mail_id,
             "run": command.run,
             "scanner_id": command.scanner_id,
-            "kind": one.mail.kind.value,
+            "kind": one.kind.value,
+            "kind_reason": one.kind_reason,
             "rule_set_version": command.rule_set_version,
-            "trace": [entry.model_dump(mode="json") for entry in one.evaluation.trace],
-            "command_id": derived_id(command.mail_id, command.run, "command"),
-            "command": command.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "candidates": [candidate.model_dump(mode="json") for candidate in one.evaluation.candidates],
+            "evidence": None if evidence is None else evidence.model_dump(mode="json", exclude_defaults=True),
+            "received_at": command.received_at,
+            "archive_key": command.archive_key,
             "decided_at": self._clock(),
         }
 
 
-def _decided(mail_id: str, attributes: RawMail, raw: bytes, rules: PreparedRules) -> Decided:
+def _decided(rules: PreparedRules, mail_id: str, attributes: RawMail, raw: bytes) -> Decided:
     """Pure. The rules are asked about a mail with our mark as well: anybody can write the mark, only tickets knows our Message-IDs."""
-    mail = parse(raw)
+    mail = parse(raw, pec=attributes.pec)
     evaluation = evaluate(mail, rules)
-    return Decided(mail, evaluation, command_of(mail_id, attributes, mail, evaluation, rules.version))
+    version = None if evaluation.evidence is None else rules.version
+    return Decided(mail.kind, mail.kind_reason, evaluation, command_of(mail_id, attributes, mail, evaluation, version))
+
+
+def _again(before: Stored, mail_id: str, attributes: RawMail, raw: bytes) -> TicketCommand:
+    """Pure. The command of a decision made before: kind and candidates are what they were, whatever would be told today."""
+    mail = parse(raw, pec=attributes.pec).model_copy(update={"kind": before.kind, "kind_reason": before.kind_reason})
+    return command_of(mail_id, attributes, mail, Evaluation(before.candidates, None), before.version)
 
 
 def _tell(one: Decided) -> None:
-    MAILS_DECIDED.labels(one.mail.kind.value).inc()
+    MAILS_DECIDED.labels(one.kind.value).inc()
     rules = [candidate.rule_name for candidate in one.command.candidates]
-    log.info("decided", mail_id=one.command.mail_id, kind=one.mail.kind.value, version=one.command.rule_set_version, candidates=rules[:10])
+    log.info("decided", mail_id=one.command.mail_id, kind=one.kind.value, version=one.command.rule_set_version, candidates=rules[:10])
 
 
 async def on_failure(unit: Unit, failed: Failed) -> None:
@@ -153,7 +162,7 @@ async def on_outcome(unit: Unit, outcome: Received[MailOutcome]) -> None:
 
 
 async def on_scanner(unit: Unit, scanner: Received[ScannerSettings]) -> None:
-    """Copy the scanner and give it the built-in rule; a tombstone takes it and its rules away."""
+    """Copy the scanner and give it the built-in rule; a tombstone hides it."""
     if scanner.tombstone:
         await rule_store.delete_scanner(unit.conn, scanner.key)
     else:

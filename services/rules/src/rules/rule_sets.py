@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.adapters import decisions, rule_store
 from rules.adapters.rule_store import RuleSet
-from rules.domain.rule import RuleMissingError, RuleRefusedError, Rules
+from rules.domain.evidence import Evidence, traces
+from rules.domain.rule import FIRST_VERSION, RuleMissingError, RuleRefusedError, Rules, builtin_rules
 from shared.api import Decision, MailOutcomeView, Page, RuleSetVersion
 from shared.http import ProblemError, check_if_match, decode_cursor, not_found, page
 
@@ -67,8 +68,10 @@ class RuleSets:
         """The decision of the mail's last run. Raises ProblemError 404."""
         async with self._engine.connect() as conn:
             row = await decisions.newest(conn, mail_id)
-        if row is None:
-            raise not_found("decision of the mail", mail_id)
+            if row is None:
+                raise not_found("decision of the mail", mail_id)
+            decided_by = await rule_store.version(conn, row.scanner_id, row.rule_set_version or FIRST_VERSION)
+        rules = builtin_rules(row.scanner_id) if decided_by is None else decided_by.rules
         outcome = (
             MailOutcomeView.model_validate({name: row.outcome.get(name) for name in MailOutcomeView.model_fields}) if row.outcome else None
         )
@@ -77,10 +80,11 @@ class RuleSets:
             run=row.run,
             scanner_id=row.scanner_id,
             kind=row.kind,
+            kind_reason=row.kind_reason,
             rule_set_version=row.rule_set_version,
             decided_at=row.decided_at,
-            trace=row.trace,
-            candidates=row.command.get("candidates", []),
+            trace=[] if row.evidence is None else traces(Evidence.model_validate(row.evidence), rules),
+            candidates=row.candidates,
             outcome=outcome,
         )
 

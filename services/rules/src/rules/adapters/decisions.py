@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, tuple_, update
@@ -10,10 +11,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.adapters.tables import DECISIONS
-from shared.events import MailOutcome, TicketCommand
+from shared.events import Candidate, MailOutcome
+from shared.mail.model import Kind
 
 Key = tuple[str, int]
 """Mail id and run."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a decision says for ever; the rest of its command is read from the mail again."""
+
+    kind: Kind
+    kind_reason: str
+    version: int | None
+    candidates: list[Candidate]
 
 
 async def keep_first(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[Key]:
@@ -25,13 +37,20 @@ async def keep_first(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> s
     return {(row.mail_id, row.run) for row in await conn.execute(statement, ordered)}
 
 
-async def stored_commands(conn: AsyncConnection, keys: Sequence[Key]) -> dict[Key, TicketCommand]:
-    """The commands of decisions made before, as they were sent."""
+async def stored(conn: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Stored]:
+    """The decisions made before."""
     if not keys:
         return {}
-    query = select(DECISIONS.c.mail_id, DECISIONS.c.run, DECISIONS.c.command)
-    rows = await conn.execute(query.where(tuple_(DECISIONS.c.mail_id, DECISIONS.c.run).in_(list(keys))))
-    return {(row.mail_id, row.run): TicketCommand.model_validate(row.command) for row in rows}
+    of = DECISIONS.c
+    query = select(of.mail_id, of.run, of.kind, of.kind_reason, of.rule_set_version, of.candidates)
+    rows = await conn.execute(query.where(tuple_(of.mail_id, of.run).in_(list(keys))))
+    return {
+        (row.mail_id, row.run): Stored(Kind(row.kind), row.kind_reason, row.rule_set_version, _candidates(row.candidates)) for row in rows
+    }
+
+
+def _candidates(stored_ones: list[Any]) -> list[Candidate]:
+    return [Candidate.model_validate(one) for one in stored_ones]
 
 
 async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) -> None:

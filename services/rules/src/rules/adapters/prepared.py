@@ -24,12 +24,11 @@ class PreparedSets:
         self._kept: OrderedDict[Stamp, PreparedRules] = OrderedDict()
 
     async def current(self, conn: AsyncConnection, scanner_ids: Iterable[str]) -> dict[str, PreparedRules]:
-        """The set in force of each scanner, read now; version 1 for a scanner whose event has not come yet, or is gone."""
+        """The set in force of each scanner, read now; version 1 for a scanner whose event has not come yet."""
         wanted = sorted(set(scanner_ids))
         stamps = await rule_store.current_stamps(conn, wanted)
         for loaded in await rule_store.load(conn, [stamp for stamp in stamps.values() if stamp not in self._kept]):
-            stamp = (loaded.scanner_id, loaded.version, loaded.created_at)
-            self._kept[stamp] = prepare_rules(loaded.rules, loaded.version)
+            self._kept[loaded.scanner_id, loaded.version] = prepare_rules(loaded.rules, loaded.version)
         return {name: self._take(stamps[name]) if name in stamps else _builtin(name) for name in wanted}
 
     def _take(self, stamp: Stamp) -> PreparedRules:

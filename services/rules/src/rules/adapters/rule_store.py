@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,8 +15,8 @@ from rules.adapters.tables import RULE_INDEX, RULE_SETS, SCANNERS
 from rules.domain.rule import FIRST_VERSION, Rules, StoredRule, builtin_rules
 from shared.events import ScannerSettings
 
-Stamp = tuple[str, int, datetime]
-"""What names the content of a set for a cache: scanner, version, and when it was made, since a deleted scanner may come again."""
+Stamp = tuple[str, int]
+"""What names the content of a set: scanner and version."""
 
 NOBODY = "system"
 
@@ -40,30 +40,38 @@ class RuleSet:
 
 
 async def put_scanner(conn: AsyncConnection, settings: ScannerSettings) -> None:
-    """Keep the newer settings, and make version 1 of the rules where there is none."""
+    """Keep the newer settings, and make version 1 of the rules where there is none. A deleted scanner that comes again goes on."""
     statement = insert(SCANNERS).values(scanner_id=settings.scanner_id, version=settings.version, settings=settings.model_dump(mode="json"))
     new = statement.excluded
     newer = statement.on_conflict_do_update(
         index_elements=[SCANNERS.c.scanner_id],
-        set_={"version": new.version, "settings": new.settings},
-        where=SCANNERS.c.version < new.version,
+        set_={"version": new.version, "settings": new.settings, "deleted": False},
+        where=or_(SCANNERS.c.version < new.version, SCANNERS.c.deleted),
     )
     await conn.execute(newer)
-    rules = builtin_rules(settings.scanner_id)
-    first = _set_row(settings.scanner_id, FIRST_VERSION, NOBODY, "The built-in rule", rules)
+    first = _set_row(settings.scanner_id, FIRST_VERSION, NOBODY, "The built-in rule", builtin_rules(settings.scanner_id))
     await conn.execute(insert(RULE_SETS).values(first).on_conflict_do_nothing())
-    await _index(conn, settings.scanner_id, rules)
+    in_force = await current(conn, settings.scanner_id)
+    assert in_force is not None  # noqa: S101 -- there is at least the first
+    await _index(conn, settings.scanner_id, in_force.rules)
 
 
 async def delete_scanner(conn: AsyncConnection, scanner_id: str) -> None:
-    """Its rule sets go with it; decisions stay, they are the mails' history."""
-    await conn.execute(SCANNERS.delete().where(SCANNERS.c.scanner_id == scanner_id))
+    """Nobody can see or change its rules any more. They are kept: the traces of its decisions are told from them."""
+    await conn.execute(SCANNERS.update().where(SCANNERS.c.scanner_id == scanner_id).values(deleted=True))
+    await conn.execute(RULE_INDEX.delete().where(RULE_INDEX.c.scanner_id == scanner_id))
 
 
 async def scanner_exists(conn: AsyncConnection, scanner_id: str) -> bool:
-    """Whether the scanner's event has arrived."""
-    found = select(SCANNERS.c.scanner_id).where(SCANNERS.c.scanner_id == scanner_id)
+    """Whether the scanner's event has arrived, and it was not deleted since."""
+    found = select(SCANNERS.c.scanner_id).where(SCANNERS.c.scanner_id == scanner_id, SCANNERS.c.deleted.is_(False))
     return (await conn.execute(found)).first() is not None
+
+
+async def is_pec(conn: AsyncConnection, scanner_id: str) -> bool:
+    """Whether the mailbox is known to be one of certified mail."""
+    settings = await conn.scalar(select(SCANNERS.c.settings).where(SCANNERS.c.scanner_id == scanner_id))
+    return bool(settings and settings.get("pec"))
 
 
 async def lock_scanner(conn: AsyncConnection, scanner_id: str) -> None:
@@ -75,19 +83,19 @@ async def current_stamps(conn: AsyncConnection, scanner_ids: Iterable[str]) -> d
     """The version in force of each scanner that has rules."""
     sets = RULE_SETS.c
     newest = (
-        select(sets.scanner_id, sets.version, sets.created_at)
+        select(sets.scanner_id, sets.version)
         .ext(distinct_on(sets.scanner_id))
         .where(sets.scanner_id.in_(list(scanner_ids)))
         .order_by(sets.scanner_id, sets.version.desc())
     )
-    return {row.scanner_id: (row.scanner_id, row.version, row.created_at) for row in await conn.execute(newest)}
+    return {row.scanner_id: (row.scanner_id, row.version) for row in await conn.execute(newest)}
 
 
 async def load(conn: AsyncConnection, stamps: Sequence[Stamp]) -> list[RuleSet]:
     """The sets' content."""
     if not stamps:
         return []
-    wanted = tuple_(RULE_SETS.c.scanner_id, RULE_SETS.c.version).in_([stamp[:2] for stamp in stamps])
+    wanted = tuple_(RULE_SETS.c.scanner_id, RULE_SETS.c.version).in_(list(stamps))
     return [RuleSet.of(row) for row in await conn.execute(select(RULE_SETS).where(wanted))]
 
 

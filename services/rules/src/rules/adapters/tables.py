@@ -27,6 +27,8 @@ from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+NULLABLE_JSON = JSONB(none_as_null=True)
+"""None is SQL's null, not JSON's."""
 
 SCANNERS = Table(
     "scanners",
@@ -71,11 +73,11 @@ DECISIONS = Table(
     Column("kind_reason", Text, nullable=False, server_default=""),
     Column("rule_set_version", Integer, nullable=True),
     Column("candidates", JSONB, nullable=False),
-    Column("evidence", JSONB, nullable=True),
+    Column("evidence", NULLABLE_JSON, nullable=True),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("archive_key", Text, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False),
-    Column("outcome", JSONB, nullable=True),
+    Column("outcome", NULLABLE_JSON, nullable=True),
     Column("outcome_revision", Integer, nullable=False, server_default="0"),
     Index(None, "scanner_id", "received_at"),
 )
@@ -135,11 +137,11 @@ SIMULATED_MAILS = Table(
     Column("received_at", DateTime(timezone=True), nullable=True),
     Column("kind", String(40), nullable=False, server_default=""),
     Column("kind_reason", Text, nullable=False, server_default=""),
-    Column("before", JSONB, nullable=True),
-    Column("after", JSONB, nullable=True),
+    Column("before", NULLABLE_JSON, nullable=True),
+    Column("after", NULLABLE_JSON, nullable=True),
     Column("change", String(20), nullable=False),
     Column("note", Text, nullable=False, server_default=""),
-    Column("evidence", JSONB, nullable=True),
+    Column("evidence", NULLABLE_JSON, nullable=True),
     ForeignKeyConstraint(["simulation_id"], ["simulations.id"], ondelete="CASCADE"),
 )
 """What each mail would become."""

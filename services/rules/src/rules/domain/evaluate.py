@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.domain.conditions import Check, Checked, is_blank, prepare
+from rules.domain.evidence import Evidence
 from rules.domain.fields import MailView
 from rules.domain.patterns import MAX_KEY, Found
 from rules.domain.rule import Rules, StoredRule
@@ -36,10 +37,10 @@ class PreparedRules:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What tickets shall try, in order, and why."""
+    """What tickets shall try, in order, and why. `evidence` is None where the mail's kind alone decides and no rule was asked."""
 
     candidates: list[Candidate]
-    trace: list[RuleTrace]
+    evidence: Evidence | None
 
 
 def prepare_rules(rules: Rules, version: int | None) -> PreparedRules:
@@ -66,7 +67,7 @@ def evaluate(mail: ParsedMail, rules: PreparedRules) -> Evaluation:
             if candidate is not None:
                 candidates.append(candidate)
                 winner = rule if rule.always_takes else None
-    return Evaluation(candidates, trace)
+    return Evaluation(candidates, Evidence(trace=trace))
 
 
 def _ask(view: MailView, prepared: PreparedRule) -> tuple[Candidate | None, RuleTrace]:
