@@ -74,6 +74,12 @@ async def is_pec(conn: AsyncConnection, scanner_id: str) -> bool:
     return bool(settings and settings.get("pec"))
 
 
+async def scanner_name(conn: AsyncConnection, scanner_id: str) -> str:
+    """As it is called today; empty for one that is not known."""
+    settings = await conn.scalar(select(SCANNERS.c.settings).where(SCANNERS.c.scanner_id == scanner_id))
+    return str(settings["name"]) if settings else ""
+
+
 async def lock_scanner(conn: AsyncConnection, scanner_id: str) -> None:
     """Changes of one set go one after the other; reading does not wait."""
     await conn.execute(select(SCANNERS.c.scanner_id).where(SCANNERS.c.scanner_id == scanner_id).with_for_update())
@@ -110,6 +116,13 @@ async def version(conn: AsyncConnection, scanner_id: str, number: int) -> RuleSe
     """One version of the set."""
     query = select(RULE_SETS).where(RULE_SETS.c.scanner_id == scanner_id, RULE_SETS.c.version == number)
     row = (await conn.execute(query)).first()
+    return RuleSet.of(row) if row else None
+
+
+async def in_force_at(conn: AsyncConnection, scanner_id: str, moment: datetime) -> RuleSet | None:
+    """The set that was in force then; None where there was none yet."""
+    query = select(RULE_SETS).where(RULE_SETS.c.scanner_id == scanner_id, RULE_SETS.c.created_at <= moment)
+    row = (await conn.execute(query.order_by(RULE_SETS.c.version.desc()).limit(1))).first()
     return RuleSet.of(row) if row else None
 
 

@@ -116,7 +116,7 @@ def same_builtin(before: Action, after: Action) -> bool:
 
 def stored(values: dict[str, Any]) -> StoredRule:
     """A rule from its JSON, as a set holds it."""
-    return StoredRule.model_validate(_without_nul(values))
+    return StoredRule.model_validate(without_nul(values))
 
 
 def _refuse_full(rules: Rules) -> None:
@@ -124,12 +124,12 @@ def _refuse_full(rules: Rules) -> None:
         raise RuleRefusedError(f"A mailbox can have {MAX_RULES} rules; remove one first.")
 
 
-def _without_nul(value: Any) -> Any:
+def without_nul(value: Any) -> Any:
     """Postgres keeps no NUL in a text."""
     if isinstance(value, str):
         return value.replace("\x00", "") if "\x00" in value else value
     if isinstance(value, dict):
-        return {name: _without_nul(one) for name, one in value.items()}
+        return {name: without_nul(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nul(one) for one in value]
+        return [without_nul(one) for one in value]
     return value
