@@ -110,8 +110,11 @@ def _ids(fields: Fields, name: str) -> list[str]:
 
 
 def _addresses(fields: Fields, name: str) -> list[Address]:
+    values = fields.all(name)
+    if not values:
+        return []
     found: list[Address] = []
-    for value in fields.all(name):
+    for value in values:
         found.extend(addresses(value))
         if len(found) >= MAX_ADDRESSES:
             break

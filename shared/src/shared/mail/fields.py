@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, KeysView, Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from shared.mail.charset import decode_header_bytes, decode_word
 from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_PART_FIELDS, MAX_SHORT_FIELD
+from shared.mail.text import unix_lines
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
 _WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+): *([^\n]*+)\n", re.MULTILINE)
@@ -48,8 +49,13 @@ class Fields:
     def moved(self, body: int) -> Fields:
         """The same fields of another part, whose body starts there."""
         made = Fields([], body, printable=self.printable)
-        made.pairs, made._index = self.pairs, self._index  # noqa: SLF001 - its own kind's
+        made.pairs, made._index = self.pairs, self._index
         return made
+
+    @property
+    def names(self) -> KeysView[str]:
+        """Every name there is, lower case: a set to ask for many at once."""
+        return self._index.keys()
 
     def all(self, name: str) -> list[str]:
         """Every value of that name."""
@@ -79,7 +85,7 @@ def ordinary_fields(raw: bytes, start: int) -> Fields | None:
 def ordinary_block(data: bytes, body: int, most: int) -> Fields | None:
     """The fields of a block whose end is known, when nothing about it is odd."""
     printable = len(data) <= MAX_SHORT_FIELD and not data.translate(None, _PRINTABLE)
-    block = data.decode("latin-1").replace("\r\n", "\n")
+    block = unix_lines(data).decode("latin-1")
     if block.startswith("--") or "\n--" in block or "\r" in block:
         return None
     block = block.replace("\t", " ").replace("\n ", " ")
@@ -95,7 +101,10 @@ def tolerant_fields(raw: bytes, start: int, is_delimiter: Callable[[bytes], obje
     defects: list[str] = []
     body = _scan(defects, spans, raw, start, is_delimiter)
     values = [
-        (name.decode("ascii"), raw[begin : min(end, begin + MAX_FIELD_BYTES)].translate(_TAB_TO_SPACE, b"\r\n").lstrip(b" ").decode("latin-1"))
+        (
+            name.decode("ascii"),
+            raw[begin : min(end, begin + MAX_FIELD_BYTES)].translate(_TAB_TO_SPACE, b"\r\n").lstrip(b" ").decode("latin-1"),
+        )
         for name, begin, end in spans[: _most(start)]
     ]
     if len(spans) > _most(start):

@@ -29,11 +29,15 @@ _NAMES: Final = {
 }  # fmt: skip
 
 
-def attachment_name(written: str, media: str, number: str, data: bytes) -> str:
-    """The name as the mail gives it, made harmless; a mail's subject; else one of the part's number and type."""
-    name = safe_name(decode_words(written, MAX_SHORT_FIELD))
-    if name:
-        return name
+def given_name(written: str) -> str:
+    """The name as the mail gives it, made harmless; empty when nothing is left of it."""
+    return safe_name(decode_words(written, MAX_SHORT_FIELD)) if written else ""
+
+
+def attachment_name(given: str, media: str, number: str, data: bytes) -> str:
+    """The name that is given; else a mail's subject, or one of the part's number and type."""
+    if given:
+        return given
     if media in {"message/rfc822", "message/global"}:
         subject = safe_name(decode_words(read_fields(data).first("Subject"), MAX_SHORT_FIELD))
         return cut_name(subject, ".eml") if subject else "mail.eml"

@@ -17,7 +17,7 @@ from shared.mail.kinds import tell
 from shared.mail.limits import MAX_BODY_INPUT, MAX_CALENDAR, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
 from shared.mail.model import Attachment, MailPart, ParsedMail
 from shared.mail.parts import Part, Structure, attachment
-from shared.mail.text import clean, cut_clean
+from shared.mail.text import clean, cut_clean, is_clean_ascii, unix_lines
 from shared.mail.within import files_within
 from shared.mail.words import decode_words, one_line
 
@@ -64,8 +64,8 @@ def parse(raw: bytes, *, pec: bool = False) -> ParsedMail:
     html, html_cut = _html(bodies.found)
     found = read_envelope(structure.root.fields)
     told = tell(structure, text, pec=pec)
-    defects = [*found.pop("defects"), *structure.defects]
-    return ParsedMail(
+    defects = dict.fromkeys((*found.pop("defects"), *structure.defects))
+    return ParsedMail.of(
         **found,
         text=text,
         text_truncated=text_cut or bodies.cut,
@@ -79,12 +79,12 @@ def parse(raw: bytes, *, pec: bool = False) -> ParsedMail:
         kind_reason=told.reason,
         report=told.report,
         authentication=authentication(structure.root.fields),
-        defects=list(dict.fromkeys(defects)),
+        defects=list(defects),
     )
 
 
 def _shown(part: Part) -> MailPart:
-    return MailPart(number=part.number, type=part.type, size=max(0, part.end - part.start))
+    return MailPart.of(number=part.number, type=part.type, size=max(0, part.end - part.start), name=part.name)
 
 
 def _is_body(part: Part, bodies: _Bodies) -> bool:
@@ -108,15 +108,19 @@ def _read(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]
         data = data[: bodies.budget]
         structure.defect("the text is too long, its rest was left out")
     bodies.budget -= len(data)
-    charset = part.params.get("charset", "")
-    if charset.lower() in _ASCII_BELOW and data.count(b"\r") == data.count(b"\r\n"):
-        data = data.replace(b"\r", b"")  # cheaper than in the text
+    text = _decoded(structure, data, part.params.get("charset", ""))
+    if text and not text.isspace():
+        bodies.found.append(_Body(part, text))
+    return files
+
+
+def _decoded(structure: Structure, data: bytes, charset: str) -> str:
+    """The clean text. Line ends and control characters are looked for in the bytes where those are ASCII: cheaper than in the text."""
+    is_clean = charset.lower() in _ASCII_BELOW and is_clean_ascii(data := unix_lines(data))
     text, defect = decode(data, charset)
     if defect:
         structure.defect(defect)
-    if text.strip():
-        bodies.found.append(_Body(part, clean(text)))
-    return files
+    return text if is_clean else clean(text)
 
 
 def _attached(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]:

@@ -13,7 +13,7 @@ from shared.mail.envelope import normal
 from shared.mail.fields import Fields, ordinary_block, params, read_fields
 from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PART_FIELDS, MAX_PARTS
 from shared.mail.model import Attachment
-from shared.mail.names import attachment_name
+from shared.mail.names import attachment_name, given_name
 from shared.mail.transfer import decoded
 from shared.mail.within import clean_id, files_within
 
@@ -32,6 +32,7 @@ class _Declared:
     disposition: str
     disposition_params: Mapping[str, str]
     encoding: str
+    name: str
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Part:
     disposition: str = ""
     disposition_params: Mapping[str, str] = field(default_factory=dict)
     encoding: str = ""
+    name: str = ""
+    """File name it gives, safe; empty when it gives none."""
 
     @property
     def multipart(self) -> bool:
@@ -216,7 +219,7 @@ def attachment(part: Part, data: bytes) -> Attachment:
     content_id = clean_id(part.fields.first("Content-ID"))
     return Attachment(
         part=part.number,
-        name=attachment_name(part.disposition_params.get("filename", "") or part.params.get("name", ""), part.type, part.number, data),
+        name=attachment_name(part.name, part.type, part.number, data),
         type=part.type,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -245,7 +248,8 @@ def _declared(fields: Fields) -> _Declared:
     media, values = params(fields.first("Content-Type"))
     disposition, disposition_params = params(fields.first("Content-Disposition"))
     encoding = fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
-    return _Declared(media, values, disposition, disposition_params, encoding)
+    name = given_name(disposition_params.get("filename", "") or values.get("name", ""))
+    return _Declared(media, values, disposition, disposition_params, encoding, name)
 
 
 def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) -> Part:
@@ -260,6 +264,7 @@ def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) ->
         disposition=declared.disposition,
         disposition_params=declared.disposition_params,
         encoding=declared.encoding,
+        name=declared.name,
     )
     if parent is not None:
         parent.children += 1

@@ -11,7 +11,7 @@ from shared.mail import tnef, uuencode
 from shared.mail.charset import decode_header_bytes
 from shared.mail.limits import MAX_ID
 from shared.mail.model import Attachment
-from shared.mail.names import attachment_name
+from shared.mail.names import attachment_name, given_name
 from shared.mail.words import one_line
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
@@ -53,7 +53,7 @@ def _file(number: str, name: str, media: str, content_id: str, data: bytes) -> A
     media = media if _TYPE.fullmatch(media) else UNKNOWN_TYPE
     return Attachment(
         part=number,
-        name=attachment_name(name, media, number, data),
+        name=attachment_name(given_name(name), media, number, data),
         type=media,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
