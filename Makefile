@@ -10,6 +10,7 @@ PACKAGES := shared $(addprefix services/,$(SERVICES)) deploy/local
 SOURCES := shared/src $(foreach s,$(SERVICES),services/$s/src) deploy/local/src
 # A Python from elsewhere, or a lock that names a registry's host, would be a surprise.
 export UV_PYTHON_DOWNLOADS := never
+ORDINARY := not slow and not faults and not bench
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	$(foreach m,$(MEMBERS),--no-emit-package mailconverter-$m)
 
@@ -25,8 +26,11 @@ up: .venv/.synced ## start everything (Kafka, Postgres, the services, a sandbox 
 status: .venv/.synced ## what runs, and what was restarted
 	@$(BIN)/mailconverter status
 
+# Most tests wait for servers, so several files run side by side; those whose times are the point run alone, afterwards.
+WORKERS ?= 3
 test: .venv/.synced ## all tests but the slow ones; ARGS="-k name" chooses
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "$(ORDINARY) and not alone" $(ARGS) || { [ $$? = 5 ] && [ -n "$$ARGS" ]; }
+	$(BIN)/pytest -m "$(ORDINARY) and alone" $(ARGS) || { [ $$? = 5 ] && [ -n "$$ARGS" ]; }
 
 faults: .venv/.synced ## kill and poison parts while mails are on their way (minutes)
 	$(BIN)/pytest -m "slow or faults" $(ARGS)

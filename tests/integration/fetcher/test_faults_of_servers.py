@@ -114,6 +114,7 @@ async def test_packets_that_vanish_cost_the_connect_timeout(rig: Rig) -> None:
     assert "did not answer in time" in (await rig.state(scanner_id))["last_error"]
 
 
+@pytest.mark.alone
 async def test_a_server_that_hangs_again_and_again_uses_up_no_threads_and_holds_up_no_loop(
     dovecot: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +248,7 @@ async def test_nul_bytes_in_a_mail_change_nothing_of_it(rig: Rig) -> None:
     assert [record.value for record in await rig.raw_mails(scanner_id)] == [raw]
 
 
+@pytest.mark.alone
 async def test_mailboxes_that_do_everything_wrong_delay_no_other(settings: Settings, dovecot: Dovecot, user: str) -> None:
     """Far more of them than scans may work at once."""
     one_at_a_time = settings.model_copy(update={"max_scans": 1})

@@ -238,6 +238,7 @@ async def test_whoever_wants_a_scan_now_ends_the_wait_at_once(dovecot: Dovecot, 
         assert (await mailbox.select("INBOX", writable=False)).exists == 0
 
 
+@pytest.mark.alone
 async def test_a_wait_that_is_cancelled_leaves_a_connection_that_signs_out(dovecot: Dovecot, user: str, pool: ThreadPoolExecutor) -> None:
     async with opened(dovecot.port, user, pool) as mailbox:
         looks = await looks_of(mailbox, ["INBOX"])
@@ -277,6 +278,7 @@ async def test_a_silent_death_is_noticed_when_idle_is_renewed(dovecot: Dovecot, 
             assert not mailbox.open
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("line", [b"* 1 FETCH (FLAGS ())\r\n", b"* OK still here\r\n", b"* 2 EXISTS\r\n"])
 async def test_a_server_that_talks_without_pause_starves_nobody(pool: ThreadPoolExecutor, line: bytes) -> None:
     folder = Folder({1: mail("One"), 2: mail("Two")})
@@ -298,6 +300,7 @@ async def test_a_server_that_talks_without_pause_starves_nobody(pool: ThreadPool
                 assert len(mailbox.wire._ahead) < 100_000
 
 
+@pytest.mark.alone
 async def test_a_hundred_idle_mailboxes_need_no_threads(dovecot: Dovecot, user: str) -> None:
     pool = ThreadPoolExecutor(4, thread_name_prefix="few")
     wake = asyncio.Event()

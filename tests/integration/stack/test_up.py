@@ -17,7 +17,7 @@ import pytest
 from tests.integration.stack.homes import Whole, alive, folder_for_nobody, free_port, stray_process
 from tests.kit.eventually import eventually
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.connected, pytest.mark.alone, pytest.mark.timeout(240)]
 NAMES = {"kafka", "postgres", "mail", "fetcher", "fetcher-2", "rules", "tickets", "notifier", "console"}
 
 
