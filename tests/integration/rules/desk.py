@@ -28,13 +28,13 @@ def mail_bytes(subject: str = "Printer", number: str = "1") -> bytes:
     return PLAIN % (subject.encode(), number.encode())
 
 
-def raw_record(mail_id: str, value: bytes, *, scanner: str = "s", resend: int = 0, **more: Any) -> Record:
+def raw_record(mail_id: str, value: bytes, *, scanner: str = "s", at: datetime = NOW, resend: int = 0, **more: Any) -> Record:
     body = RawMail(
         scanner_id=scanner,
         folder="INBOX",
         uid_validity=1,
         uid=1,
-        received_at=NOW,
+        received_at=at,
         size=len(value),
         sha256="0",
         archive_key=f"{scanner}/{mail_id}",
@@ -74,8 +74,10 @@ class Desk:
     async def scanner_gone(self, scanner_id: str = "s") -> None:
         await self.consumer(SCANNERS).on_records([json_record(SCANNERS, f"{scanner_id}-gone", scanner_id, None)])
 
-    async def outcome(self, mail_id: str, revision: int, kind: OutcomeType) -> None:
-        body = MailOutcome(mail_id=mail_id, scanner_id="s", revision=revision, type=kind, ticket_id=7, at=NOW)
+    async def outcome(self, mail_id: str, revision: int, kind: OutcomeType, **more: Any) -> None:
+        body = MailOutcome.model_validate(
+            {"mail_id": mail_id, "scanner_id": "s", "revision": revision, "type": kind, "ticket_id": 7, "at": NOW, **more}
+        )
         await self.consumer(MAIL_OUTCOMES).on_records([json_record(MAIL_OUTCOMES, f"{mail_id}-{revision}", mail_id, body)])
 
     async def add_rule(self, name: str, action: str, *conditions: dict[str, str], **more: Any) -> dict[str, Any]:
