@@ -7,10 +7,15 @@ from functools import partial
 from fastapi import FastAPI
 
 from rules.adapters.prepared import PreparedSets
+from rules.adapters.resolutions import Resolutions
 from rules.adapters.tables import MESSAGING
 from rules.api import routers
+from rules.examples import Examples
 from rules.handlers import Decider, on_failure, on_outcome, on_outcomes, on_scanner
+from rules.rule_sets import RuleSets
 from rules.settings import RulesSettings
+from rules.simulation.trial import Trial
+from rules.trying import ExampleTrial
 from shared.messaging.consumer import Consumer
 from shared.service import Service
 from shared.topics import MAIL_OUTCOMES, MAIL_RAW, SCANNERS
@@ -24,4 +29,7 @@ def create_app(settings: RulesSettings) -> FastAPI:
     service.consume(consumer(MAIL_RAW, decider.on_mail, begin=decider.decide, on_failure=on_failure))
     service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=on_outcomes))
     service.consume(consumer(SCANNERS, on_scanner))
-    return service.app(routers(service.engine, settings))
+    trial = Trial(service.engine, Resolutions(settings))
+    example_trial = ExampleTrial(service.engine, service.archive, trial)
+    sets = RuleSets(service.engine, settings.scanner_wait_seconds, example_trial)
+    return service.app(routers(service.engine, sets, Examples(service.engine, trial, example_trial)))

@@ -71,7 +71,9 @@ async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) 
     await conn.execute(statement, rows)
 
 
-async def newest(conn: AsyncConnection, mail_id: str) -> Row[Any] | None:
-    """The decision of the mail's last run."""
-    query = select(DECISIONS).where(DECISIONS.c.mail_id == mail_id).order_by(DECISIONS.c.run.desc()).limit(1)
-    return (await conn.execute(query)).first()
+async def find(conn: AsyncConnection, mail_id: str, run: int | None) -> Row[Any] | None:
+    """The mail's decision of that run, of the last one where none is named."""
+    query = select(DECISIONS).where(DECISIONS.c.mail_id == mail_id)
+    if run is not None:
+        query = query.where(DECISIONS.c.run == run)
+    return (await conn.execute(query.order_by(DECISIONS.c.run.desc()).limit(1))).first()
