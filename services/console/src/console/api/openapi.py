@@ -31,6 +31,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "message_id": ({"type": "string"}, "Only mails with this Message-ID"),
     "restore": ({"type": "boolean", "default": False}, "Bring back what the entry removed"),
     "accept_broken": ({"type": "boolean", "default": False}, "Save although an example breaks; else 409 with the examples in `broken`"),
+    "run": ({"type": "integer", "minimum": 1}, "The mail's last run by default"),
     "against": ({"type": "integer", "minimum": 1}, "The other version"),
     "change": ({"type": "string", "enum": ["none", "rule", "outcome", "new", "failed"]}, "Only mails that change in this way"),
     "before": ({"type": "string"}, "Only mails with this outcome before; `none` for those without"),

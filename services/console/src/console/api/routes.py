@@ -41,7 +41,7 @@ class Route:
     @property
     def versioned(self) -> bool:
         """Honours If-Match."""
-        return self.verb in {"PUT", "PATCH", "DELETE"}
+        return self.verb in {"PUT", "PATCH", "DELETE"} or "accept_broken" in self.query
 
 
 def _crud(
@@ -170,7 +170,7 @@ MAILS = (
     ),
     Route("GET", "/mails/{id}", "fetcher", EVERYBODY, "Read a mail's line of the ledger", api.Mail),
     Route("GET", "/mails/{id}/raw", "fetcher", EVERYBODY, "The mail's bytes as they were received", "message/rfc822"),
-    Route("GET", "/mails/{id}/decision", "rules", EVERYBODY, "Why the mail went where it went", api.Decision),
+    Route("GET", "/mails/{id}/decision", "rules", EVERYBODY, "Why the mail went where it went", api.Decision, query=("run",)),
     Route("POST", "/mails/{id}/retry", "fetcher", ADMINISTRATOR, "Send a mail on its way again, under its id", api.Mail, status=202),
     Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
     Route("POST", "/ledger", "fetcher", ADMINISTRATOR, "Check the ledger against the mailboxes", api.Job, api.LedgerCheckIn, 202),
