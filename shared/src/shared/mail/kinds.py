@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from shared.mail.fields import Fields
+from shared.mail.automatic import BESIDE_FIELDS, auto_reply, automatic, feedback, mailing_list, unanswerable
+from shared.mail.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, receipt_or_bounce
 from shared.mail.mark import OWN_HEADER
-from shared.mail.model import DeliveryReport, Kind
+from shared.mail.marks import MARK_FIELDS
+from shared.mail.model import Kind
+from shared.mail.out_of_office import is_prefixed
 from shared.mail.parts import Structure
+from shared.mail.pec import PEC_FIELDS, certified
+from shared.mail.signs import SUSPICIOUS, Signs, subject_of
+from shared.mail.told import Told
+
+_MAIL: Final = Told()
+_FIELDS: Final = MARK_FIELDS | BESIDE_FIELDS | PEC_FIELDS | {OWN_HEADER.lower(), FAILED_RECIPIENTS.lower()}
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The kind, what told it in plain words, and, of a bounce or a receipt, what it reports."""
-
-    kind: Kind = Kind.MAIL
-    reason: str = ""
-    report: DeliveryReport | None = None
+def _own(signs: Signs) -> Told | None:
+    return Told(Kind.OWN, f"it carries our own field {OWN_HEADER}") if signs.fields.first(OWN_HEADER) else None
 
 
-def _own(fields: Fields) -> Told | None:
-    return Told(Kind.OWN, f"it carries our own field {OWN_HEADER}") if fields.first(OWN_HEADER) else None
-
-
-_RECOGNISERS: Final[tuple[Callable[[Fields], Told | None], ...]] = (_own,)
+_RECOGNISERS: Final[tuple[Callable[[Signs], Told | None], ...]] = (
+    receipt_or_bounce,
+    feedback,
+    notice,
+    auto_reply,
+    automatic,
+    mailing_list,
+    unanswerable,
+)
 
 
 def tell(structure: Structure, text: str, *, pec: bool) -> Told:
     """The kind of the mail with that structure and text. `pec`: its mailbox is known to be PEC, whose fields then can be believed."""
-    del text, pec
+    if _ordinary(structure):
+        return _MAIL
+    signs = Signs(structure, text)
+    recognisers = (_own, certified, *_RECOGNISERS) if pec else (_own, *_RECOGNISERS)
+    return next((told for recognise in recognisers if (told := recognise(signs)) is not None), _MAIL)
+
+
+def _ordinary(structure: Structure) -> bool:
+    """Nothing that any recogniser goes by is there. Asked of every mail, so only of a few values."""
     fields = structure.root.fields
-    return next((told for recognise in _RECOGNISERS if (told := recognise(fields)) is not None), Told())
+    if not _FIELDS.isdisjoint(fields.names):
+        return False
+    sender = f"{fields.first('From')} {fields.first('Return-Path')}".lower()
+    for word in SUSPICIOUS:
+        if word in sender:
+            return False
+    for part in structure.parts:
+        if part.type in REPORT_TYPES:
+            return False
+    return "report-type" not in structure.root.params and not (fields.first("In-Reply-To") and is_prefixed(subject_of(fields)))

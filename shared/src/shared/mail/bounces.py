@@ -1,0 +1,145 @@
+"""Bounces and receipts: reports as the standards have them, and the notices of servers that go their own way."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.mail import reports
+from shared.mail.addresses import addresses
+from shared.mail.bounce_text import is_delay, notice_of, read_notice
+from shared.mail.bounce_words import SUBJECTS, TEXTS
+from shared.mail.model import DeliveryReport, Kind
+from shared.mail.original import MESSAGES, content, original_id, original_recipients
+from shared.mail.out_of_office import sounds_away
+from shared.mail.parts import Part, Structure
+from shared.mail.references import message_id
+from shared.mail.signs import Sender, Signs
+from shared.mail.told import Told
+from shared.mail.words import decode_words
+
+FAILED_RECIPIENTS: Final = "X-Failed-Recipients"
+REPORT_TYPES: Final = frozenset({*reports.STATUS, *reports.DISPOSITION, "message/feedback-report", "multipart/report"})
+_REPORT: Final = "multipart/report"
+_EMBEDDED: Final = "final-recipient:"
+
+
+def receipt_or_bounce(signs: Signs) -> Told | None:
+    """A report of a standard type. A delivery report is a bounce as soon as one recipient failed or waits, else a receipt."""
+    return _disposition(signs) or _delivery(signs)
+
+
+def _disposition(signs: Signs) -> Told | None:
+    part = _report_part(signs, reports.DISPOSITION)
+    if part is None:
+        return None
+    recipients, reporter, about = reports.disposition(reports.report_text(content(signs.structure, part)))
+    report = DeliveryReport(
+        recipients=recipients, reporter=reporter, message_id=message_id(about) or original_id(signs.structure, signs.text)
+    )
+    return Told(Kind.RECEIPT, "a message disposition notification (RFC 8098)", report)
+
+
+def _delivery(signs: Signs) -> Told | None:
+    part = _report_part(signs, reports.STATUS)
+    structure = signs.structure
+    if part is None:
+        structure, part = _wrapped(signs)
+    if part is None and signs.report_type != "delivery-status":
+        return None
+    text = reports.report_text(content(structure, part)) if part is not None else _embedded(signs.text)
+    recipients, reporter = reports.delivery_status(text)
+    if not recipients:
+        return _noticed(signs, "a delivery status notification (RFC 3464) without a part that can be read")
+    report = DeliveryReport(recipients=recipients, message_id=original_id(structure, signs.text), reporter=reporter)
+    actions = list(dict.fromkeys(one.action for one in recipients))
+    kind = Kind.BOUNCE if {"failed", "delayed"} & set(actions) else Kind.RECEIPT
+    return Told(kind, f"a delivery status notification (RFC 3464): {', '.join(actions)}", report)
+
+
+def _report_part(signs: Signs, types: tuple[str, ...]) -> Part | None:
+    """The machine-readable part. In an ordinary mail, where somebody forwards a report with all its parts, it proves nothing."""
+    for part in signs.structure.parts:
+        if part.type in types and (_REPORT in part.parents or part is signs.structure.root or signs.report_type or signs.machine):
+            return part
+    return None
+
+
+def _wrapped(signs: Signs) -> tuple[Structure, Part | None]:
+    """A whole report that a gateway put into a mail which says to be one itself."""
+    structure = signs.structure
+    if signs.report_type == "delivery-status" and structure.root.type != _REPORT:
+        for part in structure.parts:
+            inner = Structure(content(structure, part)) if part.type in MESSAGES else structure
+            found = next((one for one in inner.parts if one.type in reports.STATUS), None)
+            if inner is not structure and found is not None:
+                return inner, found
+    return structure, None
+
+
+def _embedded(text: str) -> str:
+    """The fields of a report whose parts cannot be told apart, from its text."""
+    at = text.lower().find(_EMBEDDED)
+    before = text.rfind("\n\n", 0, max(at, 0))
+    return text[max(before, 0) :].strip() if at >= 0 else ""
+
+
+def notice(signs: Signs) -> Told | None:
+    """A bounce that is text alone: by a field of its own, or by who sent it together with how it is worded."""
+    if signs.fields.first(FAILED_RECIPIENTS):
+        return _noticed(signs, f"{FAILED_RECIPIENTS}, as Exim and Gmail write it")
+    sign = _evidence(signs)
+    if sign is None:
+        return None
+    word = _wording(signs)
+    if word:
+        return _noticed(signs, f'{sign}, and it says "{word}"')
+    if signs.sender is Sender.DAEMON and (signs.null_path or signs.first_type(*MESSAGES)):
+        return _noticed(signs, f"{sign}, and it brings a mail back" if signs.first_type(*MESSAGES) else f"{sign}, with a null return path")
+    return None
+
+
+def _evidence(signs: Signs) -> str | None:
+    """What makes a bounce likely enough to look at the words; None for a person's mail."""
+    if signs.sender is Sender.DAEMON:
+        return "its sender is a mail server"
+    if signs.passed_on or sounds_away(signs.subject):
+        return None
+    if signs.report_type == "delivery-status" or (signs.structure.root.type == _REPORT and not signs.report_type):
+        return "a report (RFC 6522)"
+    checks: tuple[tuple[bool, str], ...] = (
+        (signs.sender is Sender.DESK, "its sender is a postmaster"),
+        (signs.null_path, "a null return path"),
+        (signs.sender is Sender.SILENT and bool(signs.first_type(*MESSAGES)), "its sender takes no answers, a mail is attached"),
+    )
+    return next((sign for holds, sign in checks if holds), None)
+
+
+def _wording(signs: Signs) -> str:
+    """The first word of a failure in the subject, else in the text outside quotes."""
+    found = next((word for word in SUBJECTS if word in signs.subject), "")
+    if found:
+        return found
+    unquoted = "\n".join(line for line in signs.text.split("\n") if not line.startswith(">")).casefold()
+    return next((word for word in TEXTS if word in unquoted), "")
+
+
+def _noticed(signs: Signs, reason: str) -> Told:
+    return Told(Kind.BOUNCE, reason, _read(signs))
+
+
+def _read(signs: Signs) -> DeliveryReport:
+    text = notice_of(signs.text)
+    written = decode_words(", ".join(signs.fields.all(FAILED_RECIPIENTS)))
+    failed = [one.address for one in addresses(written) if "@" in one.address]
+    delayed = is_delay(f"{signs.subject}\n{text}")
+    recipients = read_notice(text, failed, _involved(signs), delayed=delayed)
+    if not recipients:
+        others = original_recipients(signs.structure, signs.text[len(text) :])
+        recipients = read_notice(text, others[:1], frozenset(), delayed=delayed) if len(others) == 1 else []
+    return DeliveryReport(recipients=recipients, message_id=original_id(signs.structure, signs.text))
+
+
+def _involved(signs: Signs) -> frozenset[str]:
+    """Whom the notice is from and to: no recipients of the mail it is about, though it may name them."""
+    names = ("From", "To", "Delivered-To", "X-Original-To", "Reply-To", "Sender")
+    return frozenset(one.folded for name in names for value in signs.fields.all(name)[:5] for one in addresses(value[:2000]))
