@@ -50,9 +50,7 @@ def _replaced(rule: ExportedRule, number: int, builtin: StoredRule, ids: dict[st
         kept = ids[rule.name]
         return _with_id(rule, kept.pop(0) if kept else derived_id(seed, number))
     if not same_builtin(builtin.action, rule.action):
-        raise RuleRefusedError(
-            f"Rule {number} of the file, '{rule.name}', is called built-in but has another action than the built-in rule."
-        )
+        raise RuleRefusedError(f"Rule {number} of the file, '{rule.name}', is marked as built in, but its action is another one.")
     return _with_id(rule, builtin.id)
 
 
