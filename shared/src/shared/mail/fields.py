@@ -13,7 +13,8 @@ from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MA
 from shared.mail.text import unix_lines
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
-_WHOLE_FIELD: Final = re.compile(r"^([!-9;-~]{1,512}+): *([^\n]*+)\n", re.MULTILINE)
+_WHOLE_FIELD: Final = re.compile(r"^([!-,.-9;-~][!-9;-~]{0,511}+): *([^\n]*+)\n", re.MULTILINE)
+"""Its name begins with no hyphen: such a line may be a delimiter."""
 _PARAM: Final = re.compile(r'([^\s=;"]{1,128})\s{0,80}=\s{0,80}("(?:\\.|[^"\\])*+"?|[^;]*+)', re.DOTALL)
 _MAX_PARAMS: Final = 200
 _SHORT: Final = 64
@@ -86,7 +87,7 @@ def ordinary_block(data: bytes, body: int, most: int) -> Fields | None:
     """The fields of a block whose end is known, when nothing about it is odd."""
     printable = len(data) <= MAX_SHORT_FIELD and not data.translate(None, _PRINTABLE)
     block = unix_lines(data).decode("latin-1")
-    if block.startswith("--") or "\n--" in block or "\r" in block:
+    if "\r" in block:
         return None
     block = block.replace("\t", " ").replace("\n ", " ")
     found = _WHOLE_FIELD.findall(block)

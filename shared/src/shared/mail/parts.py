@@ -4,62 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Final
 
 from shared.mail.envelope import normal
-from shared.mail.fields import Fields, ordinary_block, params, read_fields
-from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PART_FIELDS, MAX_PARTS
+from shared.mail.limits import MAX_DELIMITER_LINES, MAX_DEPTH, MAX_PARTS
 from shared.mail.model import Attachment
-from shared.mail.names import attachment_name, given_name
+from shared.mail.names import attachment_name
+from shared.mail.part import Part, read_part
 from shared.mail.transfer import decoded
 from shared.mail.within import clean_id, files_within
 
-_TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
-_BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
+__all__ = ["Part", "Structure", "attachment", "open_part"]
+
 _GUESSED_IN: Final = 4096
-_SHORT_BLOCK: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    """What a part's fields say of it."""
-
-    media: str
-    params: Mapping[str, str]
-    disposition: str
-    disposition_params: Mapping[str, str]
-    encoding: str
-    name: str
-
-
-@dataclass(slots=True)
-class Part:
-    """One leaf or multipart. `number` is the IMAP part number (RFC 9051, 6.4.5); the root multipart has none."""
-
-    number: str
-    fields: Fields
-    type: str
-    params: Mapping[str, str]
-    start: int
-    end: int
-    parents: tuple[str, ...] = ()
-    """Types of the multiparts around it, outermost first."""
-    group: int = 0
-    """Number of the outermost multipart/alternative around it, 0 for none: its leaves say the same thing."""
-    boundary: bytes | None = None
-    children: int = 0
-    disposition: str = ""
-    disposition_params: Mapping[str, str] = field(default_factory=dict)
-    encoding: str = ""
-    name: str = ""
-    """File name it gives, safe; empty when it gives none."""
-
-    @property
-    def multipart(self) -> bool:
-        return self.boundary is not None
 
 
 class Structure:
@@ -148,12 +106,9 @@ class Structure:
 
     def _begin(self, pos: int) -> Part:
         parent = self._open[-1] if self._open else None
-        known = _known_block(self.raw, pos) if parent is not None else None
-        fields = known[0] if known else read_fields(self.raw, pos, self._delimiter)
-        part = _part(fields, known[1] if known else _declared(fields), parent, len(self.raw))
-        if parent is not None and fields.defects:
-            for defect in fields.defects:
-                self.defect(defect)
+        part = read_part(self.raw, pos, parent, self._delimiter)
+        for defect in part.fields.defects if parent is not None else ():
+            self.defect(defect)
         self.parts.append(part)
         self._leaf = part
         if part.type.startswith("multipart/"):
@@ -227,62 +182,6 @@ def attachment(part: Part, data: bytes) -> Attachment:
         inline=part.disposition == "inline"
         or (bool(content_id) and part.disposition != "attachment" and "multipart/related" in part.parents),
     )
-
-
-def _known_block(raw: bytes, pos: int) -> tuple[Fields, _Declared] | None:
-    """Fields that many parts of many mails have, letter by letter; None when they are long or odd."""
-    end = raw.find(b"\r\n\r\n", pos, pos + _SHORT_BLOCK)
-    size = 2 if end >= 0 else 1
-    end = end if end >= 0 else raw.find(b"\n\n", pos, pos + _SHORT_BLOCK)
-    known = _known(raw[pos : end + size]) if end >= 0 else None
-    return (known[0].moved(end + 2 * size), known[1]) if known else None
-
-
-@lru_cache(maxsize=1024)
-def _known(block: bytes) -> tuple[Fields, _Declared] | None:
-    fields = ordinary_block(block, 0, MAX_PART_FIELDS)
-    return (fields, _declared(fields)) if fields is not None else None
-
-
-def _declared(fields: Fields) -> _Declared:
-    media, values = params(fields.first("Content-Type"))
-    disposition, disposition_params = params(fields.first("Content-Disposition"))
-    encoding = fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
-    name = given_name(disposition_params.get("filename", "") or values.get("name", ""))
-    return _Declared(media, values, disposition, disposition_params, encoding, name)
-
-
-def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) -> Part:
-    """The part below that parent, ending at the mail's end until its delimiter is found."""
-    part = Part(
-        number="",
-        fields=fields,
-        type=_media_type(declared.media, parent.type if parent is not None else ""),
-        params=declared.params,
-        start=fields.body,
-        end=end,
-        disposition=declared.disposition,
-        disposition_params=declared.disposition_params,
-        encoding=declared.encoding,
-        name=declared.name,
-    )
-    if parent is not None:
-        parent.children += 1
-        part.number = f"{parent.number}.{parent.children}" if parent.number else str(parent.children)
-        part.parents = (*parent.parents, parent.type)
-        part.group = parent.group
-    return part
-
-
-def _media_type(media: str, parent: str) -> str:
-    match = _TYPE.match(media)
-    if match:
-        return match[0]
-    if media.startswith("multipart/"):  # `multipart/*` is out there
-        return "multipart/mixed"
-    if not media and parent == "multipart/digest":
-        return "message/rfc822"
-    return _BARE_TYPES.get(media, "text/plain" if not media else "application/octet-stream")
 
 
 def _guess(raw: bytes, start: int) -> bytes:

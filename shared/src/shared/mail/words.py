@@ -78,5 +78,8 @@ def _mixed(text: str, charset: str) -> str:
 def _payload(encoding: str, text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     if encoding in "bB":
-        return from_base64(data)
+        try:
+            return binascii.a2b_base64(data, strict_mode=True)
+        except binascii.Error:
+            return from_base64(data)
     return binascii.a2b_qp(data, header=True)
