@@ -14,6 +14,8 @@ from rules.examples import Examples
 from rules.handlers import Decider, on_failure, on_outcome, on_outcomes, on_scanner
 from rules.rule_sets import RuleSets
 from rules.settings import RulesSettings
+from rules.simulation.asking import Simulations
+from rules.simulation.simulator import AT_ONCE, Simulator
 from rules.simulation.trial import Trial
 from rules.trying import ExampleTrial
 from shared.messaging.consumer import Consumer
@@ -32,4 +34,9 @@ def create_app(settings: RulesSettings) -> FastAPI:
     trial = Trial(service.engine, Resolutions(settings))
     example_trial = ExampleTrial(service.engine, service.archive, trial)
     sets = RuleSets(service.engine, settings.scanner_wait_seconds, example_trial)
-    return service.app(routers(service.engine, sets, Examples(service.engine, trial, example_trial)))
+    simulator = Simulator(service.engine, service.archive, trial, settings)
+    for _ in range(AT_ONCE):
+        service.loop(simulator.run)
+    service.loop(simulator.run_tidying)
+    examples = Examples(service.engine, trial, example_trial)
+    return service.app(routers(service.engine, sets, examples, Simulations(service.engine, sets)))

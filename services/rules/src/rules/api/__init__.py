@@ -9,13 +9,15 @@ from rules.api.decisions import decisions_router
 from rules.api.examples import examples_router
 from rules.api.order import order_router
 from rules.api.rules import rules_router
+from rules.api.simulations import simulations_router
 from rules.api.transfer import transfer_router
 from rules.api.versions import versions_router
 from rules.examples import Examples
 from rules.rule_sets import RuleSets
+from rules.simulation.asking import Simulations
 
 
-def routers(engine: AsyncEngine, sets: RuleSets, examples: Examples) -> list[APIRouter]:
+def routers(engine: AsyncEngine, sets: RuleSets, examples: Examples, simulations: Simulations) -> list[APIRouter]:
     """All routers."""
     return [
         rules_router(sets),
@@ -23,5 +25,6 @@ def routers(engine: AsyncEngine, sets: RuleSets, examples: Examples) -> list[API
         versions_router(sets),
         transfer_router(sets),
         examples_router(sets, examples),
+        simulations_router(simulations),
         decisions_router(engine),
     ]
