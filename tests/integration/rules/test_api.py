@@ -127,37 +127,118 @@ async def test_a_pattern_re2_refuses_is_named_by_condition_position_and_reason(d
     assert (await desk.client.patch(f"/rules/{rule['id']}", json={"conditions": [not_a_pattern]})).status_code == 200
 
 
-async def test_versions_have_author_and_note_and_can_be_restored(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"((\pL{100}){10}){1}[\pL\pN]{1000}", "too large"),
+        ("(((a{100}){100}){100}){100}", "1000"),
+        ("a{1001}", "1000"),
+    ],
+)
+async def test_a_pattern_too_large_for_re2_is_refused_in_plain_words(desk: Desk, pattern: str, reason: str) -> None:
+    await desk.scanner()
+    condition = {"field": "subject", "operator": "regex", "value": pattern}
+    answer = await desk.client.post("/scanners/s/rules", json=CREATE | {"conditions": [condition]})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "conditions.0.value"
+    assert reason in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "place", "words"),
+    [
+        ({"field": "header", "operator": "contains"}, "header", "must be the name of a field"),
+        ({"field": "header", "header": "a b", "operator": "contains"}, "header", "no blanks"),
+        ({"field": "subject", "header": "X-Spam", "operator": "contains"}, "header", "must be left out"),
+        ({"field": "attachment_size", "operator": "greater_than", "value": "large"}, "value", "500 KB"),
+        ({"field": "attachment_size", "operator": "contains"}, "operator", "greater_than"),
+        ({"field": "subject", "operator": "less_than"}, "operator", "begins_with"),
+    ],
+)
+async def test_a_condition_that_makes_no_sense_is_named_with_its_part(
+    desk: Desk, condition: dict[str, str], place: str, words: str
+) -> None:
+    await desk.scanner()
+    fine = {"field": "header", "header": "List-Id", "operator": "contains", "value": "news"}
+    answer = await desk.client.post("/scanners/s/rules", json=CREATE | {"conditions": [fine, fine, {"value": "1"} | condition]})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == f"conditions.2.{place}"
+    assert words in error["message"]
+    assert "Value error" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("action", "option", "words"),
+    [
+        ({"type": "create_ticket", "acknowledge": True}, "acknowledge", "acknowledge is not offered yet; leave the field out"),
+        ({"type": "link_sender", "create_lead": True}, "create_lead", "create_lead is not offered yet"),
+        ({"type": "link_sender", "record": "lead"}, "record", "record 'lead' is not offered yet"),
+        ({"type": "ignore", "priority": "high"}, "priority", "ignore has no option priority"),
+        ({"type": "create_ticket", "status": "resolved"}, "status", "open, in_progress, waiting, closed"),
+    ],
+)
+async def test_an_option_nobody_carries_out_is_refused_not_swallowed(desk: Desk, action: dict[str, str], option: str, words: str) -> None:
     await desk.scanner()
     rule = await desk.add_rule("all", "create_ticket")
-    await desk.client.delete(f"/rules/{rule['id']}")
-    answer = await desk.client.get("/scanners/s/rules/versions", params={"limit": 2})
-    first = answer.json()
-    assert [one["version"] for one in first["items"]] == [3, 2]
-    assert first["items"][1]["author"] == "user:anna@company.example"
-    assert "'all'" in first["items"][1]["note"]
-    rest = await desk.client.get("/scanners/s/rules/versions", params={"limit": 2, "cursor": first["next"]})
-    assert [one["version"] for one in rest.json()["items"]] == [1]
-    restored = (await desk.client.post("/scanners/s/rules/versions/2/restore")).json()
-    assert restored["version"] == 4
-    assert [one["name"] for one in restored["items"]] == ["Reply to a known conversation", "all"]
-    assert (await desk.client.get(f"/rules/{rule['id']}")).status_code == 200
-    assert (await desk.client.post("/scanners/s/rules/versions/99/restore")).status_code == 404
+    for answer in (
+        await desk.client.post("/scanners/s/rules", json=CREATE | {"action": action}),
+        await desk.client.patch(f"/rules/{rule['id']}", json={"action": action}),
+    ):
+        assert answer.status_code == 422, answer.text
+        (error,) = answer.json()["errors"]
+        assert error["field"] == f"action.{option}"
+        assert words in error["message"]
+
+
+async def test_a_rule_saved_before_options_were_checked_is_still_shown_and_changed(desk: Desk) -> None:
+    await desk.scanner()
+    rule = await desk.add_rule("all", "ignore")
+    async with desk.service.engine.begin() as conn:
+        await conn.execute(text("""update rule_sets set rules = jsonb_set(rules, '{1,action,acknowledge}', 'true') where version = 2"""))
+    assert (await desk.rules())["items"][1]["action"]["acknowledge"] is True
+    assert (await desk.client.patch(f"/rules/{rule['id']}", json={"name": "b"})).status_code == 200
+    file = (await desk.client.get("/scanners/s/rules/export")).json()
+    file.pop("exported_at")
+    assert (await desk.client.post("/scanners/s/rules/import", json={"mode": "append", "file": file})).status_code == 200
+
+
+async def test_a_copy_stands_behind_its_rule_switched_off(desk: Desk) -> None:
+    await desk.scanner()
+    long = "n" * 200
+    rule = await desk.add_rule(long, "create_ticket", {"field": "subject", "operator": "contains", "value": "x"})
+    await desk.add_rule("last", "ignore")
+    answers = [await desk.client.post(f"/rules/{rule['id']}/duplicate", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    copy = answers[0].json()
+    assert answers[0].headers["Location"] == f"/api/v1/rules/{copy['id']}"
+    assert answers[0].headers["ETag"] == '"4"'
+    assert (copy["name"], copy["enabled"], copy["position"]) == ("n" * 193 + " (copy)", False, 3)
+    assert copy["conditions"] == rule["conditions"]
+    assert len((await desk.rules())["items"]) == 4
+    assert (await desk.client.post("/rules/none/duplicate")).status_code == 404
+
+
+async def test_a_copy_of_the_built_in_rule_is_an_ordinary_one(desk: Desk) -> None:
+    await desk.scanner()
+    (builtin,) = (await desk.rules())["items"]
+    copy = (await desk.client.post(f"/rules/{builtin['id']}/duplicate")).json()
+    assert (copy["builtin"], copy["action"]["lookup"]) == (False, "conversation")
+    assert (await desk.client.delete(f"/rules/{copy['id']}")).status_code == 204
 
 
 async def test_text_with_nul_is_stored_without_it(desk: Desk) -> None:
     await desk.scanner()
     rule = await desk.add_rule("a\x00b", "create_ticket", {"field": "body", "operator": "contains", "value": "x\x00y"})
     assert rule["name"] == "ab"
+    answer = await desk.client.patch(f"/rules/{rule['id']}", json={"name": "\x00"})
+    assert answer.json()["errors"] == [{"field": "name", "message": "must not be empty"}]
 
 
 async def test_nobody_gets_in_without_the_service_token(desk: Desk) -> None:
     answer = await desk.client.get("/scanners/s/rules", headers={"X-Service-Token": "wrong"})
     assert answer.status_code == 401
-
-
-async def test_an_undecided_mail_has_no_decision(desk: Desk) -> None:
-    assert (await desk.client.get("/mails/m/decision")).status_code == 404
 
 
 async def test_migrations_and_tables_agree(desk: Desk, database: str) -> None:
