@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -35,6 +36,8 @@ class Behaviour:
     """Connections closed without an answer."""
     stalled: bool = False
     asked: list[Asked] = field(default_factory=list)
+    meanwhile: Callable[[], object] = object
+    """Called before each answer, in the server's thread: what happens while tickets thinks."""
     spam: set[str] = field(default_factory=set)
     known_tickets: set[int] = field(default_factory=set)
 
@@ -70,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         commands = ResolutionsIn.model_validate_json(body).commands
         self.behaviour.asked.append(Asked(self.path, dict(self.headers.items()), body, commands))
+        self.behaviour.meanwhile()
         self._answer({"items": [_resolution(command, self.behaviour) for command in commands]})
 
     def _answer(self, answer: dict[str, Any]) -> None:
