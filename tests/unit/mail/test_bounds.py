@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from shared.mail.addresses import addresses
 from shared.mail.charset import decode
+from shared.mail.dates import date_of
 from shared.mail.envelope import envelope
 from shared.mail.fields import params
 from shared.mail.html import html_to_text
 from shared.mail.limits import MAX_PARTS
 from shared.mail.parse import parse
 from shared.mail.parts import open_part
-from shared.mail.references import date_of, fold_subject, message_id, message_ids
+from shared.mail.references import fold_subject, message_id, message_ids
 from shared.mail.text import cut
 from shared.mail.words import decode_words
 

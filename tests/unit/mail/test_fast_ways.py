@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mail.addresses import ordinary_addresses, tolerant_addresses
+from shared.mail.dates import ordinary_date, tolerant_date
 from shared.mail.fields import Fields, ordinary_fields, tolerant_fields
 from shared.mail.parts import Structure
-from shared.mail.references import ordinary_date, tolerant_date
 from shared.mail.transfer import tolerant_base64, well_formed_base64
 from tests.kit.corpus import needs_corpus, paths
 

@@ -123,12 +123,24 @@ def test_transfer_encodings_survive_their_faults(encoding: str, data: bytes, tex
         ('filename="a;b.pdf"', "a;b.pdf"),
         ('filename="=?utf-8?Q?a=0D=0Ab=00.pdf?="', "a b.pdf"),
         ('filename=".."', "part-1.pdf"),
+        ("filename='a.pdf'", "a.pdf"),
+        ("name=a.pdf", "a.pdf"),
+        ('filename*1="b.pdf"; filename*0="a"', "ab.pdf"),
+        ("filename*0*=iso-8859-1'de'R%FC; filename*1=ck.pdf", "Rück.pdf"),
+        ("filename=\"EURO.pdf\"; filename*=utf-8''%E2%82%AC.pdf", "€.pdf"),
+        ('filename*0="=?utf-8?Q?R=C3=BC"; filename*1="ck.pdf?="', "Rück.pdf"),
+        ("\r\nContent-Location: https://example.com/b/c%20d.pdf?e=f", "c d.pdf"),
         ("", "part-1.pdf"),
     ],
 )
 def test_attachment_names_are_read_and_made_harmless(disposition: str, name: str) -> None:
     mail = body(b"x", f"Content-Type: application/pdf\r\nContent-Disposition: attachment; {disposition}")
     assert [a.name for a in mail.attachments] == [name]
+
+
+@pytest.mark.parametrize("disposition", ['attachment filename="a.txt"', "filename=a.txt", "attachment;; filename = a.txt"])
+def test_a_disposition_without_its_semicolon_still_names_the_attachment(disposition: str) -> None:
+    assert [a.name for a in body(b"x", f"Content-Disposition: {disposition}").attachments] == ["a.txt"]
 
 
 def test_a_long_attachment_name_keeps_its_suffix_within_255_bytes() -> None:

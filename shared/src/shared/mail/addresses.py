@@ -11,8 +11,11 @@ from shared.mail.limits import MAX_ADDRESSES, MAX_FIELD_BYTES, MAX_ID, MAX_SUBJE
 from shared.mail.model import Address
 from shared.mail.words import decode_words, no_bidi, one_line
 
-# Unclosed quotes and brackets match to the end, so that each character is looked at once.
-_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*+"?|<[^<>]*+>?|[(),;:]|\\.|[^"<(),;:\\]++|.', re.DOTALL)
+# Unclosed quotes and brackets match to the end, so that each character is looked at once. An encoded word is whole: some have commas.
+_TOKEN: Final = re.compile(
+    r'=\?[\w.:()/+*-]{1,97}\?[bBqQ]\?[^?"]{0,1000}+\?=|"(?:\\.|[^"\\])*+"?|<[^<>]*+>?|[(),;:]|\\.|(?:[^"<(),;:\\=]++|=(?!\?))++|.',
+    re.DOTALL,
+)
 # One mailbox as nearly all are written: nothing in it needs the tokens above.
 _ATOM: Final = r"[\w.!#$%&'*+/=?^`{|}~-]{1,128}@[A-Za-z0-9.-]{1,253}"
 _ORDINARY: Final = re.compile(
@@ -20,10 +23,13 @@ _ORDINARY: Final = re.compile(
 )
 _PARENTHESES: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_ADDRESS: Final = re.compile(r"[^\s<>,;:()\"]{1,512}@[^\s<>,;:()\"]{1,512}")
+_ADDRESS: Final = re.compile(r"[^\s<>,;:()\"\[\]]{1,512}@(?:\[[^\s\[\]]{1,64}\]|[^\s<>,;:()\"\[\]]{1,512})")
+_SPACED_AT: Final = re.compile(r"([^\s<>,;:()\"@]{1,64})\s{0,4}@\s{0,4}([^\s<>,;:()\"@]{1,253})")
+_MAILTO: Final = re.compile(r"[\[<]?\s{0,4}mailto:$", re.IGNORECASE)
+_COMMENT: Final = re.compile(r"\([^()]{0,256}\)")
 _SHORT: Final = 256
 _MAX_PHRASE: Final = 4096
-_QUOTED_LOCAL: Final = re.compile(r'"[^"]{1,64}"@[^\s"]+')
+_QUOTED_LOCAL: Final = re.compile(r'"(?:[^"\\]|\\.){1,64}"@[^\s"]+')
 _WORD_START: Final = re.compile(r"\s*=\?")
 
 
@@ -34,6 +40,8 @@ class _Pending:
     angle: str | None = None
     named: int = 0
     """How much of the phrase came before the angle: what follows may be the next one's name."""
+    surname: str = ""
+    """Words before the last comma that were no address: of `Rossi, Anna <a@b>`, which should have quotes."""
 
 
 def addresses(value: str) -> list[Address]:
@@ -82,7 +90,7 @@ def tolerant_addresses(value: str) -> list[Address]:
             pos = end
         elif piece in {",", ";"}:
             _finish(pending, found)
-            pending = _Pending()
+            pending = _Pending(surname=_bare(pending) if piece == "," else "")
         elif piece == ":":
             pending = _colon(pending, value, pos)
         elif piece[0] == "<":
@@ -135,26 +143,46 @@ def _closing(value: str, pos: int) -> int:
     return len(value) + 1
 
 
+def _bare(pending: _Pending) -> str:
+    """The phrase when it can be nothing but words of a name."""
+    phrase = "".join(pending.phrase).strip()
+    return phrase if pending.angle is None and not pending.comments and len(phrase) <= _SHORT and not set(phrase) & set('@":') else ""
+
+
 def _finish(pending: _Pending, found: list[Address]) -> None:
     phrase = "".join(pending.phrase).strip()[:_MAX_PHRASE]
     comment = " ".join(pending.comments)
     if pending.angle is not None:
-        address = _spec(pending.angle)
-        if address or phrase:
-            found.append(Address(name=_name(pending.phrase) or _text(comment), address=address))
-        return
-    if not phrase and not comment.strip():
-        return
+        _finish_angle(pending, pending.angle, comment, found)
+    elif phrase or comment.strip():
+        found.extend(_without_angle(phrase, comment, pending.phrase))
+
+
+def _finish_angle(pending: _Pending, angle: str, comment: str, found: list[Address]) -> None:
+    after = "".join(pending.phrase[pending.named :])
+    name = _name(pending.phrase if any(map(str.isalnum, after)) else pending.phrase[: pending.named])
+    if name and pending.surname and found:
+        found.pop()
+        name = f"{_text(pending.surname)}, {name}"
+    address = _spec(angle)
+    if address or name:
+        found.append(Address(name=name or _text(comment), address=address))
+
+
+def _without_angle(phrase: str, comment: str, pieces: list[str]) -> list[Address]:
     match = _ADDRESS.search(phrase) if not _WORD_START.match(phrase) else None
-    if _QUOTED_LOCAL.fullmatch(phrase):
-        found.append(Address(name=_text(comment), address=_spec(phrase)))
-    elif match:
-        name = _name([phrase[: match.start()], " ", phrase[match.end() :]])
-        found.append(Address(name=name or _text(comment), address=_spec(match[0])))
-    elif " " in phrase or "=?" in phrase or '"' in phrase:
-        found.append(Address(name=_name(pending.phrase), address=""))
-    elif phrase:
-        found.append(Address(name=_text(comment), address=_spec(phrase)))
+    if _QUOTED_LOCAL.fullmatch(phrase) or _SPACED_AT.fullmatch(phrase):
+        return [Address(name=_text(comment), address=_spec(phrase))]
+    if match is not None:
+        words = phrase.split(None, MAX_ADDRESSES)
+        if len(words) > 1 and all(map(_ADDRESS.fullmatch, words)):  # the commas are missing
+            return [Address(address=_spec(word)) for word in words]
+        before, after = _MAILTO.sub("", phrase[: match.start()].rstrip()).strip(), phrase[match.end() :].strip()
+        name = _name([before, " " if before and after else "", after]).strip(" <>[]")
+        return [Address(name=name or _text(comment), address=_spec(match[0]))]
+    if " " in phrase or "=?" in phrase or '"' in phrase:
+        return [Address(name=_name(pieces), address="")]
+    return [Address(name=_text(comment), address=_spec(phrase))] if phrase else []
 
 
 def _spec(text: str) -> str:
@@ -162,7 +190,9 @@ def _spec(text: str) -> str:
     text = one_line(text)
     if text.startswith("@") and ":" in text:
         text = text.partition(":")[2]
-    text = text.removeprefix("mailto:") if '"' in text else text.replace(" ", "").removeprefix("mailto:")
+    if '"' not in text:
+        text = (_COMMENT.sub("", text) if "(" in text else text).replace(" ", "")
+    text = text.removeprefix("mailto:")
     text = text.strip("'") if text.startswith("'") and text.endswith("'") else text
     return no_bidi(text)[:MAX_ID]
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from shared.mail.addresses import addresses
+from shared.mail.dates import date_of
 from shared.mail.fields import Fields, read_fields
 from shared.mail.limits import MAX_ADDRESSES, MAX_HEADER_BLOCK, MAX_SUBJECT
 from shared.mail.model import Address, Envelope
-from shared.mail.references import date_of, message_id, message_ids
+from shared.mail.references import message_id, message_ids
 from shared.mail.words import decode_words
 
 MAX_KEY: Final = 250

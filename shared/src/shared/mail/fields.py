@@ -183,7 +183,7 @@ def _known_params(value: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _params(value: str) -> tuple[str, Mapping[str, str]]:
-    head, _, rest = value.partition(";")
+    head, rest = _head(value)
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for count, match in enumerate(_PARAM.finditer(rest)):
@@ -198,12 +198,24 @@ def _params(value: str) -> tuple[str, Mapping[str, str]]:
             sections.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, extended))
     if sections:
         plain.update({name: _joined(parts) for name, parts in sections.items()})
-    return head.strip().lower(), plain
+    return head, plain
+
+
+def _head(value: str) -> tuple[str, str]:
+    """What stands before the parameters, and these; the semicolon between, or the head itself, may be missing."""
+    head, _, rest = value.partition(";")
+    words = head.split(None, 1)
+    if "=" not in head or not words:
+        return (words[0].lower() if words else ""), rest
+    if "=" in words[0] or words[1].startswith("="):
+        return "", value
+    return words[0].lower(), f"{words[1]};{rest}"
 
 
 def _unquote(text: str) -> str:
     if not text.startswith('"'):
-        return text.strip()
+        text = text.strip()
+        return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text
     # only quotes and backslashes are escaped in practice: `C:\temp\x` is a Windows path
     text = text[1:].removesuffix('"')
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 from shared.mail.fields import Fields, ordinary_block, params, read_fields
-from shared.mail.limits import MAX_PART_FIELDS
+from shared.mail.limits import MAX_ID, MAX_PART_FIELDS
 from shared.mail.names import given_name
 
 _TYPE: Final = re.compile(r"[\w.+!#$&^-]{1,100}/[\w.+!#$&^-]{1,100}", re.ASCII)
 _BARE_TYPES: Final = {"text": "text/plain", "html": "text/html", "multipart": "multipart/mixed", "plain": "text/plain"}
+_FILE_OF_URL: Final = re.compile(r"(?:^|/)([^/?#]{1,200}\.\w{1,8})(?:[?#].*)?$")
 _SHORT_BLOCK: Final = 256
 
 
@@ -84,8 +86,19 @@ def _declared(fields: Fields) -> _Declared:
     media, values = params(fields.first("Content-Type"))
     disposition, disposition_params = params(fields.first("Content-Disposition"))
     encoding = fields.first("Content-Transfer-Encoding").strip(" \t\"'").lower()
-    name = given_name(disposition_params.get("filename", "") or values.get("name", ""))
+    name = given_name(_name(disposition_params, values) or _last_segment(fields.first("Content-Location")))
     return _Declared(media, values, disposition, disposition_params, encoding, name)
+
+
+def _name(disposition: Mapping[str, str], media: Mapping[str, str]) -> str:
+    """As both fields should give it, then as some programs do."""
+    return disposition.get("filename") or media.get("name") or disposition.get("name") or media.get("filename") or ""
+
+
+def _last_segment(location: str) -> str:
+    """The file of a Content-Location (RFC 2557, 4) when its path ends in one."""
+    found = _FILE_OF_URL.search(location.strip(' <>"')[:MAX_ID]) if location else None
+    return unquote(found[1]) if found else ""
 
 
 def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) -> Part:
