@@ -78,6 +78,8 @@ class Examples:
         async with self._engine.begin() as conn:
             await rule_store.lock_scanner(conn, today.scanner_id)  # a set that is being saved must not miss it
             await _refuse_full(conn, today.scanner_id)
+            if new.expected is None:
+                await _refuse_changed(conn, today)
             await store.put(conn, row)
 
     async def _mail(self, scanner_id: str, new: ExampleIn) -> TrialMail:
@@ -116,3 +118,10 @@ def _refuse_unknown_rule(today: RuleSet, expected: ExampleExpectation) -> None:
 async def _refuse_full(conn: AsyncConnection, scanner_id: str) -> None:
     if await store.count(conn, scanner_id) >= MAX_EXAMPLES:
         raise ProblemError(409, "Too many examples", f"A mailbox can have {MAX_EXAMPLES} examples; unpin one first.")
+
+
+async def _refuse_changed(conn: AsyncConnection, today: RuleSet) -> None:
+    """What the rules make of a mail is what today's do, not those of a moment ago."""
+    found = await rule_store.current(conn, today.scanner_id)
+    if found is None or found.version != today.version:
+        raise ProblemError(409, "Changed meanwhile", "The rules changed while the mail was tried with them. Pin it again.")

@@ -71,7 +71,7 @@ class RuleSets:
         """
         await self._arrived(scanner_id)
         tried = NEVER_TRIED
-        for _ in range(MAX_TRIES + 1):
+        for tries_left in reversed(range(MAX_TRIES + 1)):
             async with self._changing(scanner_id, saving.if_match) as (conn, before):
                 rules = how(before.rules)
                 if rules == before.rules:
@@ -80,7 +80,8 @@ class RuleSets:
                 if broken is not None:
                     words = note(note_of(changes(before.rules, rules))) + broken
                     return await rule_store.save(conn, before, rules, saving.author, words)
-            tried = await self._try(before, rules, saving)
+            if tries_left:
+                tried = await self._try(before, rules, saving)
         raise ProblemError(
             409, "Changed meanwhile", "Others changed these rules while the examples were tried. Read them again, then save."
         )
