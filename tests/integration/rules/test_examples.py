@@ -223,6 +223,13 @@ async def test_with_tickets_away_rules_are_saved_only_when_told_to(desk: Desk, o
     assert (unknown.status_code, unknown.json()["title"]) == (409, "The mail could not be tried")
 
 
+async def test_a_mail_tried_with_rules_that_are_no_longer_todays_is_not_pinned(office: Desk, desk: Desk, tickets: TicketsServer) -> None:
+    _meanwhile(tickets, _renaming(desk), iter(["x"]))
+    answer = await office.client.post(EXAMPLES, json={"name": "x", "raw": "x"})
+    assert (answer.status_code, answer.json()["title"]) == (409, "Changed meanwhile")
+    await pasted(office, "x", "x")
+
+
 async def test_an_archived_mail_that_is_gone_is_said_so(office: Desk) -> None:
     raw = mail_bytes()
     await office.service.archive.put("s/m", raw)
