@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rules.domain.evaluate import Evaluation, evaluate, prepare_rules
 from rules.domain.evidence import Evidence, traces
@@ -11,6 +12,7 @@ from shared.api import Condition, ConditionField, Operator, RuleTrace
 from shared.events import Action, ActionType, Candidate
 from shared.mail.model import Address, ParsedMail
 
+Match = Literal["all", "any"]
 ANNA = Address(name="Rossi, Anna", address="Anna@Customer.example")
 HELP = Address(name="Help desk", address="help@company.example")
 SALES = Address(address="sales@company.example")
@@ -24,7 +26,7 @@ def condition(field: str, operator: str, value: str) -> Condition:
     return Condition(field=ConditionField(field), operator=Operator(operator), value=value)
 
 
-def rule(name: str, action: Action | ActionType, *conditions: Condition, match: str = "all", enabled: bool = True) -> StoredRule:
+def rule(name: str, action: Action | ActionType, *conditions: Condition, match: Match = "all", enabled: bool = True) -> StoredRule:
     wanted = action if isinstance(action, Action) else Action(type=action)
     return StoredRule(id=name, name=name, enabled=enabled, match=match, conditions=conditions, action=wanted)
 

@@ -56,10 +56,8 @@ class Found:
 class Pattern:
     """A compiled pattern."""
 
-    def __init__(self, text: str) -> None:
-        """Raises PatternRefusedError."""
-        self.text = text
-        self._compiled = _compile(text)
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
         self._names: dict[int, str] = {number: name for name, number in self._compiled.groupindex.items()}
 
     def find(self, text: str) -> Found | None:
@@ -80,13 +78,19 @@ class Pattern:
         return {name[:MAX_CAPTURE]: value[:MAX_CAPTURE] for name, value in {"match": match.group(0), **named}.items()}
 
 
-def _compile(text: str) -> Any:
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False  # else RE2 writes to standard error
-    options.max_mem = MAX_MEMORY
+def options() -> Any:
+    """How every pattern is compiled."""
+    wanted = re2.Options()
+    wanted.case_sensitive = False
+    wanted.log_errors = False  # else RE2 writes to standard error
+    wanted.max_mem = MAX_MEMORY
+    return wanted
+
+
+def compiled(text: str) -> Pattern:
+    """The pattern, compiled. Raises PatternRefusedError."""
     try:
-        return re2.compile(text, options)
+        return Pattern(re2.compile(text, options()))
     except re2.error as error:
         raise _refusal(text, error) from error
 
@@ -133,5 +137,5 @@ def _bracket(text: str, *, opening: bool) -> int:
 
 @lru_cache(maxsize=2048)
 def pattern(text: str) -> Pattern:
-    """The compiled pattern, kept for the next set that has it. Raises PatternRefusedError."""
-    return Pattern(text)
+    """The compiled pattern, kept for the next who asks for it. Raises PatternRefusedError."""
+    return compiled(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,7 +34,7 @@ class StoredRule(BaseModel):
     name: str
     enabled: bool = True
     builtin: bool = False
-    match: str = "all"
+    match: Literal["all", "any"] = "all"
     conditions: tuple[Condition, ...] = ()
     action: Action
 
@@ -45,6 +45,12 @@ class StoredRule(BaseModel):
         if kind is ActionType.UPDATE_TICKET:
             return self.action.create_when_missing
         return kind in {ActionType.CREATE_TICKET, ActionType.ARCHIVE, ActionType.IGNORE}
+
+    def matches(self, answers: Sequence[bool]) -> bool:
+        """Whether it matches a mail, given what each of its conditions says. A rule without conditions matches every mail."""
+        if not answers:
+            return True
+        return any(answers) if self.match == "any" else all(answers)
 
 
 Rules = tuple[StoredRule, ...]
