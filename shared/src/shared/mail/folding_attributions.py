@@ -1,0 +1,173 @@
+"""Attribution lines: who wrote what is quoted below, and when ("On 23 Nov 2026, Anna wrote:").
+
+Told by their shape (date, time, address, verb, colon) rather than by one pattern per language, so that most of a language not listed
+in `folding_words` is recognised too. An attribution wraps over four lines at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from shared.mail.folding_words import BEFORE_THE_NAME, PRONOUNS, QUOTING, VERBS, WITHOUT_SPACES
+
+_MAX_LINES: Final = 4
+_MAX_CHARS: Final = 500
+_MAX_TOKENS_BEFORE_DATE: Final = 3
+_MAX_TOKENS: Final = 14
+_MAX_TOKENS_BEHIND: Final = 20
+_MAX_NAME: Final = 5
+_COLONS: Final = (":", "\uff1a")
+_DECORATION: Final = " \t\u00a0*_-\u2013\u2014#|\"'"
+_PLAIN: Final = {
+    **dict.fromkeys([0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]),
+    **{digit: str(digit & 0xF) for digit in (*range(0x0660, 0x066A), *range(0x06F0, 0x06FA))},
+    0x00A0: " ",
+    0x202F: " ",
+}
+"""Marks of direction go, Arabic digits become European ones."""
+_TOKEN: Final = re.compile(r"\w+")
+_DIGIT: Final = re.compile(r"\d")
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]@,;:\"']{1,64}@[^\s<>()\[\]@,;:\"']{1,255}[>)\]]{0,2}")
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20|25)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d\d(?!\d)")
+_TIME: Final = re.compile(r"(?<![\d.])\d{1,2}(?::\d\d|\.\d\d(?![.\d]|\s?[.]?\s?\d{4})|\s?h\s?\d\d|\s?[時时點点시])")
+_VERB_AT_END: Final = re.compile(rf"(?:{WITHOUT_SPACES}).{{0,2}}$")
+
+
+class Certainty(IntEnum):
+    """How sure it is."""
+
+    NONE = 0
+    BEFORE_QUOTES = 1
+    """An attribution only if quoted lines follow; else it may be a sentence of the writer's."""
+    SURE = 2
+
+
+def may_end_attribution(line: str) -> bool:
+    """A cheap look at a line."""
+    tail = line[-6:]
+    return ":" in tail[-3:] or "@" in line or tail[-3:] == "---" or (not tail.isascii() and (":" in tail or "\uff1a" in tail))
+
+
+def attribution(lines: Sequence[str], last: int, floor: int) -> tuple[int, Certainty]:
+    """The first line of the attribution that ends at `last`, none of its lines before `floor`, and how sure it is one."""
+    best = (last, Certainty.NONE)
+    text = ""
+    for first in range(last, max(floor, last - _MAX_LINES + 1) - 1, -1):
+        line = lines[first].strip()
+        if not line or (first < last and line[0] == ">") or len(text) + len(line) > _MAX_CHARS:
+            break
+        text = f"{line} {text}" if text else line
+        certainty = certainty_of(text)
+        if certainty > best[1] or certainty is Certainty.SURE:
+            best = (first, certainty)
+        if certainty is Certainty.SURE and not (first > floor and _name_is_above(lines[first - 1], text)):
+            break
+    return best
+
+
+def _name_is_above(above: str, text: str) -> bool:
+    """The text is the rest of `Name <address>` + `wrote on ...:`, or of `Name` + `<address> wrote on ...:`."""
+    above = above.strip()
+    if text[0] in "<(":
+        return 0 < len(_TOKEN.findall(above)) <= _MAX_NAME and above[-1] not in ".!?:;,"
+    if "@" not in above:
+        return False
+    if above[-1] in "\u4e8e\u65bc" or text[0] in "\u4e8e\u65bc":
+        return True
+    return above[-1] in ">)," and (text.rstrip(": ").endswith("yazdı") or not VERBS.isdisjoint(_TOKEN.findall(text.casefold())[:2]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """What an attribution has, as found in a text without its colon."""
+
+    tokens: list[str]
+    verb: int | None
+    """Index of the last verb among the tokens."""
+    dated_at: int
+    """How many tokens stand before the first digit."""
+    year: bool
+    time: bool
+    address: re.Match[str] | None
+    behind_address: int
+    """How many tokens stand behind the address."""
+    early_address: bool
+
+    @property
+    def full_date(self) -> bool:
+        return self.year and self.time
+
+    @property
+    def date_first(self) -> bool:
+        return self.dated_at <= _MAX_TOKENS_BEFORE_DATE
+
+    @property
+    def verbal(self) -> bool:
+        """The verb stands where clients put it: at the end, before the name, or before the date."""
+        if self.verb is None:
+            return False
+        behind = self.tokens[self.verb + 1 :]
+        if len(behind) <= 2 or (self.tokens[self.verb] in BEFORE_THE_NAME and (len(behind) <= 6 or self.behind_address <= 1)):
+            return True
+        return len(behind) <= _MAX_TOKENS_BEHIND and sum(token[0].isdigit() for token in behind) >= 2
+
+    @property
+    def personal(self) -> bool:
+        """`I wrote`, `schrieb ich`: a sentence, unless what was written stands below."""
+        if not self.verb or self.address:
+            return False
+        around = self.tokens[self.verb - 1], *self.tokens[self.verb + 1 : self.verb + 2]
+        return not PRONOUNS.isdisjoint(around)
+
+
+def certainty_of(text: str) -> Certainty:
+    """Of one line, or several joined by blanks."""
+    if not ("@" in text or _DIGIT.search(text)) or text.count("<") != text.count(">"):
+        return Certainty.NONE
+    plain = (text if text.isascii() else text.translate(_PLAIN)).casefold().strip(_DECORATION)
+    found = _features(plain.rstrip(":\uff1a *_"))
+    if not plain.endswith(_COLONS):
+        ends = found.verb is not None and found.verb == len(found.tokens) - 1
+        return Certainty.SURE if ends and found.full_date and found.date_first and found.address else Certainty.NONE
+    if _is_sure(found):
+        return Certainty.SURE
+    return Certainty.BEFORE_QUOTES if _is_likely(found) else Certainty.NONE
+
+
+def _features(body: str) -> _Features:
+    address = _ADDRESS.search(body)
+    digit = _DIGIT.search(body)
+    tokens = _TOKEN.findall(body)
+    verb = next((index for index in range(len(tokens) - 1, -1, -1) if tokens[index] in VERBS), None)
+    if verb is None and not body.isascii() and _VERB_AT_END.search(body) is not None:
+        verb = len(tokens) - 1
+    return _Features(
+        tokens=tokens,
+        verb=verb,
+        dated_at=len(_TOKEN.findall(body, 0, digit.start())) if digit else len(tokens),
+        year=_YEAR.search(body) is not None,
+        time=_TIME.search(body) is not None,
+        address=address,
+        behind_address=len(_TOKEN.findall(body, address.end())) if address else len(tokens),
+        early_address=address is not None and len(_TOKEN.findall(body, 0, address.start())) <= 8,
+    )
+
+
+def _is_sure(found: _Features) -> bool:
+    if not found.full_date or found.personal:
+        return False
+    if found.address is not None:
+        return (found.date_first and (found.verbal or found.behind_address <= 1)) or (found.early_address and found.verbal)
+    return found.date_first and found.verbal and found.verb is not None and found.verb >= found.dated_at
+
+
+def _is_likely(found: _Features) -> bool:
+    if found.verbal and (found.address is not None or found.full_date or found.date_first):
+        return True
+    if found.full_date and (found.address is not None or (found.date_first and len(found.tokens) <= _MAX_TOKENS)):
+        return True
+    return found.address is not None and found.tokens[0] in QUOTING
