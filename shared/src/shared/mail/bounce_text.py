@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from shared.mail.bounce_words import DELAYS, GIVEN_UP, HEADERS, ORIGINAL_LINES, ORIGINALS
-from shared.mail.codes import addresses_in, reply_in, status_in, words
+from shared.mail.codes import addresses_in, is_vague, refusal_in, status_in, words
 from shared.mail.model import RecipientReport
 from shared.mail.reports import MAX_RECIPIENTS, Action
 
@@ -34,13 +34,13 @@ _Candidates = list[tuple[int, str]]
 def notice_of(text: str) -> str:
     """The notice, without the mail that came back."""
     lines = text.split("\n", _MAX_LINES)[:_MAX_LINES]
-    named, begun = False, False
+    named, begun, previous = False, False, ""
     for number, line in enumerate(lines):
         lowered = line[:200].casefold()
         bare = lowered.strip(_DECORATION)
-        if (begun and (bare in ORIGINAL_LINES or bare.startswith(ORIGINALS))) or (named and lowered.startswith(HEADERS)):
+        if (begun and (bare in ORIGINAL_LINES or bare.startswith(ORIGINALS))) or (named and not previous and lowered.startswith(HEADERS)):
             return "\n".join(lines[:number])
-        begun, named = begun or bool(bare), named or "@" in line
+        begun, named, previous = begun or bool(bare), named or "@" in line, bare
     return "\n".join(lines)
 
 
@@ -67,6 +67,19 @@ def read_notice(notice: str, failed: Iterable[str], involved: frozenset[str], *,
     named = {address.casefold() for _, address in found}
     unnamed = [one for one in failed if one.casefold() not in named]
     return [*reports, *(_report(one, [], notice, action) for one in unnamed)][:MAX_RECIPIENTS]
+
+
+def completed(recipients: list[RecipientReport], notice: str) -> list[RecipientReport]:
+    """The recipients of a report whose fields say nothing of why, with what its text says of them."""
+    bare = [one.recipient for one in recipients if not one.reason and (not one.status or is_vague(one.status))]
+    if not bare:
+        return recipients
+    said = {one.recipient.casefold(): one for one in read_notice(notice, bare, frozenset(), delayed=False) if one.smtp_code or one.status}
+    return [_merged(one, said[one.recipient.casefold()]) if one.recipient.casefold() in said else one for one in recipients]
+
+
+def _merged(one: RecipientReport, said: RecipientReport) -> RecipientReport:
+    return one.model_copy(update={"status": said.status or one.status, "smtp_code": said.smtp_code, "reason": said.reason})
 
 
 def _mentions(lines: list[str], known: set[str]) -> _Candidates:
@@ -114,10 +127,10 @@ def _report(address: str, lines: list[str], notice: str, action: Action) -> Reci
     said = "\n".join(line for line in lines if not _SEPARATOR.match(line))[:4096]
     first, rest = said.partition("\n")[::2]
     said = f"{first.partition(address)[2].lstrip('>]:;,. ')}\n{rest}" if address in first else said
-    code, at = reply_in(said)
+    code, at = refusal_in(said)
     status = status_in(said)
     if not code and not status and notice:
-        code, at = reply_in(notice)
+        code, at = refusal_in(notice)
         status = status_in(notice)
         said = notice if code or not said.strip() else said
     reason = said[at:].partition("\n\n")[0] if code else said

@@ -6,10 +6,10 @@ from typing import Final
 
 from shared.mail import reports
 from shared.mail.addresses import addresses
-from shared.mail.bounce_text import is_delay, notice_of, read_notice
+from shared.mail.bounce_text import completed, is_delay, notice_of, read_notice
 from shared.mail.bounce_words import SUBJECTS, TEXTS
 from shared.mail.model import DeliveryReport, Kind
-from shared.mail.original import MESSAGES, content, original_id, original_recipients
+from shared.mail.original import MESSAGES, content, original_id, original_recipients, quoted_id
 from shared.mail.out_of_office import sounds_away
 from shared.mail.parts import Part, Structure
 from shared.mail.references import message_id
@@ -20,7 +20,6 @@ from shared.mail.words import decode_words
 FAILED_RECIPIENTS: Final = "X-Failed-Recipients"
 REPORT_TYPES: Final = frozenset({*reports.STATUS, *reports.DISPOSITION, "message/feedback-report", "multipart/report"})
 _REPORT: Final = "multipart/report"
-_EMBEDDED: Final = "final-recipient:"
 
 
 def receipt_or_bounce(signs: Signs) -> Told | None:
@@ -40,18 +39,12 @@ def _disposition(signs: Signs) -> Told | None:
 
 
 def _delivery(signs: Signs) -> Told | None:
-    part = _report_part(signs, reports.STATUS)
-    structure = signs.structure
-    if part is None:
-        structure, part = _wrapped(signs)
-    if part is None and signs.report_type != "delivery-status":
+    if _report_part(signs, reports.STATUS) is None and signs.report_type != "delivery-status":
         return None
-    text = reports.report_text(content(structure, part)) if part is not None else _embedded(signs.text)
-    recipients, reporter = reports.delivery_status(text)
-    if not recipients:
+    report = _machine_readable(signs) or (_wrapped(signs) if signs.structure.root.type != _REPORT else None)
+    if report is None:
         return _noticed(signs, "a delivery status notification (RFC 3464) without a part that can be read")
-    report = DeliveryReport(recipients=recipients, message_id=original_id(structure, signs.text), reporter=reporter)
-    actions = list(dict.fromkeys(one.action for one in recipients))
+    actions = list(dict.fromkeys(one.action for one in report.recipients))
     kind = Kind.BOUNCE if {"failed", "delayed"} & set(actions) else Kind.RECEIPT
     return Told(kind, f"a delivery status notification (RFC 3464): {', '.join(actions)}", report)
 
@@ -64,23 +57,30 @@ def _report_part(signs: Signs, types: tuple[str, ...]) -> Part | None:
     return None
 
 
-def _wrapped(signs: Signs) -> tuple[Structure, Part | None]:
-    """A whole report that a gateway put into a mail which says to be one itself."""
-    structure = signs.structure
-    if signs.report_type == "delivery-status" and structure.root.type != _REPORT:
-        for part in structure.parts:
-            inner = Structure(content(structure, part)) if part.type in MESSAGES else structure
-            found = next((one for one in inner.parts if one.type in reports.STATUS), None)
-            if inner is not structure and found is not None:
-                return inner, found
-    return structure, None
+def _machine_readable(signs: Signs) -> DeliveryReport | None:
+    """What the mail's own part says, or the fields of one that stand in its text."""
+    part = _report_part(signs, reports.STATUS)
+    own = reports.report_text(content(signs.structure, part)) if part is not None else ""
+    return _of_fields(signs, signs.structure, own) or _of_fields(signs, signs.structure, reports.embedded(signs.text))
 
 
-def _embedded(text: str) -> str:
-    """The fields of a report whose parts cannot be told apart, from its text."""
-    at = text.lower().find(_EMBEDDED)
-    before = text.rfind("\n\n", 0, max(at, 0))
-    return text[max(before, 0) :].strip() if at >= 0 else ""
+def _wrapped(signs: Signs) -> DeliveryReport | None:
+    """What a whole report says that a gateway put into a notice of its own."""
+    attached = next((part for part in signs.structure.parts if part.type in MESSAGES), None)
+    if attached is None:
+        return None
+    inner = Structure(content(signs.structure, attached))
+    part = next((part for part in inner.parts if part.type in reports.STATUS), None)
+    return _of_fields(signs, inner, reports.report_text(content(inner, part))) if part is not None else None
+
+
+def _of_fields(signs: Signs, structure: Structure, text: str) -> DeliveryReport | None:
+    recipients, reporter = reports.delivery_status(text)
+    if not recipients:
+        return None
+    return DeliveryReport(
+        recipients=completed(recipients, notice_of(signs.text)), message_id=original_id(structure, signs.text), reporter=reporter
+    )
 
 
 def notice(signs: Signs) -> Told | None:
@@ -90,12 +90,22 @@ def notice(signs: Signs) -> Told | None:
     sign = _evidence(signs)
     if sign is None:
         return None
-    word = _wording(signs)
-    if word:
-        return _noticed(signs, f'{sign}, and it says "{word}"')
-    if signs.sender is Sender.DAEMON and (signs.null_path or signs.first_type(*MESSAGES)):
-        return _noticed(signs, f"{sign}, and it brings a mail back" if signs.first_type(*MESSAGES) else f"{sign}, with a null return path")
-    return None
+    subject, text, brought = _word_of_subject(signs), _word_of_text(signs), _brings_back(signs)
+    found = [f'it says "{subject}"'] * bool(subject) + [f'it says "{text}"'] * bool(text) + ["it brings a mail back"] * brought
+    if signs.sender is Sender.DAEMON and signs.null_path:
+        found.append("a null return path")
+    needed = 1 if _is_certain(signs) else 2
+    return _noticed(signs, f"{sign}, and {found[0]}") if len(found) >= needed else None
+
+
+def _is_certain(signs: Signs) -> bool:
+    """No person can have sent it. A postmaster may be one, and programs send other things than bounces with a null return path too."""
+    return signs.sender is Sender.DAEMON or signs.structure.root.type == _REPORT or (signs.sender is Sender.DESK and signs.null_path)
+
+
+def _brings_back(signs: Signs) -> bool:
+    """A mail is attached or quoted with its fields."""
+    return bool(signs.first_type(*MESSAGES)) or quoted_id(signs.text) is not None
 
 
 def _evidence(signs: Signs) -> str | None:
@@ -114,11 +124,12 @@ def _evidence(signs: Signs) -> str | None:
     return next((sign for holds, sign in checks if holds), None)
 
 
-def _wording(signs: Signs) -> str:
-    """The first word of a failure in the subject, else in the text outside quotes."""
-    found = next((word for word in SUBJECTS if word in signs.subject), "")
-    if found:
-        return found
+def _word_of_subject(signs: Signs) -> str:
+    return next((word for word in SUBJECTS if word in signs.subject), "")
+
+
+def _word_of_text(signs: Signs) -> str:
+    """Outside quotes."""
     unquoted = "\n".join(line for line in signs.text.split("\n") if not line.startswith(">")).casefold()
     return next((word for word in TEXTS if word in unquoted), "")
 
@@ -128,18 +139,24 @@ def _noticed(signs: Signs, reason: str) -> Told:
 
 
 def _read(signs: Signs) -> DeliveryReport:
+    """What the text says; where it names nobody, a report that is attached, or whom the mail was to that came back."""
+    report = _machine_readable(signs)
+    if report is not None:
+        return report
     text = notice_of(signs.text)
     written = decode_words(", ".join(signs.fields.all(FAILED_RECIPIENTS)))
     failed = [one.address for one in addresses(written) if "@" in one.address]
     delayed = is_delay(f"{signs.subject}\n{text}")
     recipients = read_notice(text, failed, _involved(signs), delayed=delayed)
+    if not recipients and (report := _wrapped(signs)):
+        return report
     if not recipients:
         others = original_recipients(signs.structure, signs.text[len(text) :])
-        recipients = read_notice(text, others[:1], frozenset(), delayed=delayed) if len(others) == 1 else []
+        recipients = read_notice(text, others, frozenset(), delayed=delayed) if len(others) == 1 else []
     return DeliveryReport(recipients=recipients, message_id=original_id(signs.structure, signs.text))
 
 
 def _involved(signs: Signs) -> frozenset[str]:
     """Whom the notice is from and to: no recipients of the mail it is about, though it may name them."""
-    names = ("From", "To", "Delivered-To", "X-Original-To", "Reply-To", "Sender")
+    names = ("From", "To", "Delivered-To", "Reply-To", "Sender")
     return frozenset(one.folded for name in names for value in signs.fields.all(name)[:5] for one in addresses(value[:2000]))

@@ -8,7 +8,8 @@ from typing import Final
 MAX_REASON: Final = 500
 
 _STATUS: Final = re.compile(r"(?<![\w.])([245])\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})(?!\.?\d|\w)")
-_REPLY: Final = re.compile(r"(?<![\w.=:/-])([245][0-5]\d)(?=(?:-|\s{1,16})[^\s])")
+_REFUSAL: Final = re.compile(r"(?<![\w.=:/-])([45][0-5]\d)(?=(?:-|:?\s{1,16})[^\s])")
+_ACCEPTED: Final = re.compile(r"(?<![\w.=:/-])(2[0-5]\d)(?=(?:-|:?\s{1,16})[^\s])")
 # Tried only where a word begins, and each word only once.
 _ADDRESS: Final = re.compile(r"(?<![^\s<>()\[\]\",;:@])[^\s<>()\[\]\",;:@]{1,256}+@[^\s<>()\[\]\",;:@'*]{1,255}+")
 _SPACES: Final = re.compile(r"\s+")
@@ -25,10 +26,16 @@ def is_vague(status: str) -> bool:
     return status[1:] == ".0.0"
 
 
-def reply_in(text: str) -> tuple[str, int]:
-    """The first SMTP reply code (RFC 5321, 4.2) and where it stands; empty and 0 where there is none."""
-    found = _REPLY.search(text[:4096])
+def refusal_in(text: str) -> tuple[str, int]:
+    """The first SMTP reply code (RFC 5321, 4.2) of a server that did not take the mail, and where it stands; empty and 0 for none."""
+    found = _REFUSAL.search(text[:4096])
     return (found[1], found.start()) if found else ("", 0)
+
+
+def reply_in(text: str) -> str:
+    """The first SMTP reply code, one of a refusal before any other."""
+    accepted = _ACCEPTED.search(text[:4096])
+    return refusal_in(text)[0] or (accepted[1] if accepted else "")
 
 
 def addresses_in(line: str) -> list[str]:

@@ -72,6 +72,7 @@ LISTS: Final = _marks(
     ("X-BeenThere", _ALWAYS, "Mailman"),
     ("X-Mailman-Version", _ALWAYS, "Mailman"),
     ("X-ML-Name", _ALWAYS, "fml"),
+    ("X-MLServer", _ALWAYS, "fml"),
     ("X-List", _ALWAYS, "several list servers"),
     ("X-Campaign", _ALWAYS, "Mailchimp"),
     ("X-CampaignID", _ALWAYS, "Mailchimp"),

@@ -35,11 +35,17 @@ def original_id(structure: Structure, text: str) -> str | None:
     found = message_id(fields.first("Message-ID")) if fields is not None else None
     if found:
         return found
-    quoted = _QUOTED_ID.search(text)
+    quoted = quoted_id(text)
     if quoted:
-        return quoted[1]
+        return quoted
     answered = message_ids(structure.root.fields.first("In-Reply-To"))
     return answered[0] if answered else None
+
+
+def quoted_id(text: str) -> str | None:
+    """The first Message-ID field that stands in the text."""
+    found = _QUOTED_ID.search(text)
+    return found[1] if found else None
 
 
 def original_recipients(structure: Structure, text: str) -> list[str]:

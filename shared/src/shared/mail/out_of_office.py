@@ -8,6 +8,7 @@ from typing import Final
 _PREFIXES: Final = (
     "automatic reply", "auto reply", "auto-reply", "autoreply", "automated reply", "auto response", "auto-response", "autoresponse",
     "out of office autoreply", "out of office reply", "out of office", "out-of-office", "vacation reply", "vacation notice",
+    "away from my mail",
     "automatische antwort", "abwesenheitsnotiz", "abwesenheitsmeldung", "automatische rückmeldung", "automatische antwort / abwesend",
     "réponse automatique", "réponse automatique d'absence du bureau", "absence du bureau", "message d'absence",
     "risposta automatica", "risposta automatica fuori sede", "fuori sede", "fuori ufficio", "assente",
@@ -35,11 +36,11 @@ _STARTS: Final = frozenset(prefix[:3] for prefix in _PREFIXES)
 
 
 def is_prefixed(subject: str) -> bool:
-    """The case-folded subject begins with a program's prefix and a colon."""
+    """The case-folded subject begins with a program's prefix and a colon, or is nothing else."""
     if subject[:3] not in _STARTS or not subject.startswith(_PREFIXES):
         return False
     head = subject[:80].replace("：", ":").partition(":")
-    return bool(head[1]) and head[0].strip() in _PREFIXES
+    return head[0].strip() in _PREFIXES
 
 
 def sounds_away(subject: str) -> bool:

@@ -15,6 +15,7 @@ from shared.mail.words import no_bidi, one_line
 MAX_RECIPIENTS: Final = 100
 STATUS: Final = ("message/delivery-status", "message/global-delivery-status")
 DISPOSITION: Final = ("message/disposition-notification", "message/global-disposition-notification")
+_EMBEDDED: Final = "final-recipient:"
 _FIELD: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60}+)[ \t]{0,8}:(.*)")
 _MAX_LINES: Final = 10_000
 _MAX_VALUE: Final = 4096
@@ -54,6 +55,13 @@ def disposition(text: str) -> tuple[list[RecipientReport], str, str]:
     action = _DISPOSITIONS.get(kind, "delivered")
     reports = [RecipientReport(recipient=recipient, action=action, reason=words(group.get("disposition", "")))] if recipient else []
     return reports, words(group.get("reporting-ua", "")), group.get("original-message-id", "")
+
+
+def embedded(text: str) -> str:
+    """The fields of a report that stands in a text; empty where there is none."""
+    at = text.lower().find(_EMBEDDED)
+    before = text.rfind("\n\n", 0, max(at, 0))
+    return text[max(before, 0) :].strip() if at >= 0 else ""
 
 
 def report_text(data: bytes) -> str:
@@ -105,7 +113,7 @@ def _typed(value: str) -> str:
 
 def _report(recipient: str, group: _Group) -> RecipientReport:
     written, diagnostic = group.get("status", ""), group.get("diagnostic-code", "")
-    status, (code, _) = status_in(written), reply_in(diagnostic)
+    status = status_in(written)
     said = status_in(diagnostic)
     if (not status or is_vague(status)) and said and (not status or said[0] == status[0]):
         status = said
@@ -113,7 +121,7 @@ def _report(recipient: str, group: _Group) -> RecipientReport:
         recipient=recipient,
         action=_action(group.get("action", ""), status),
         status=status,
-        smtp_code=code or reply_in(written)[0],
+        smtp_code=reply_in(diagnostic) or reply_in(written),
         reason=words(_typed(diagnostic)) or _comment(written),
     )
 

@@ -16,17 +16,30 @@ from shared.mail.words import decode_words
 MAX_SCANNED: Final = 64 * 1024
 """Characters of a text, or bytes of a report, that are looked at."""
 
-SUSPICIOUS: Final = ("<>", "daemon", "postmaster", "reply", "administrator", "delivery", "microsoftexchange", "bounce")
+SUSPICIOUS: Final = (
+    "<>",
+    "daemon",
+    "postmaster",
+    "post_master",
+    "staff@hotmail",
+    "reply",
+    "administrator",
+    "delivery",
+    "microsoftexchange",
+    "bounce",
+)
 """One of these is in every sender and return path that the patterns below know: asked first, of every mail."""
 
 _DAEMON: Final = re.compile(
-    r"mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|mail[-_.]delivery[-_.](?:sub)?system|microsoftexchange[0-9a-f]{16,40}"
+    r"post_master|mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|mail[-_.]delivery[-_.](?:sub)?system|microsoftexchange[0-9a-f]{16,40}"
 )
 _DESK: Final = re.compile(r"postmaster|administrator|system[-_.]?administrator|bounces?|mail[-_.]?delivery")
 _DESK_NAMED: Final = re.compile(
-    r"mail delivery|mailer-daemon|(?:internet |message )?delivery (?:sub)?system|system ?administrator|ndr administrator|postmaster"
+    r"mail delivery|mailer[- ]daemon|(?:internet |message )?delivery (?:sub)?system|system ?administrator|ndr administrator|postmaster"
 )
 _SILENT: Final = re.compile(r"(?:[\w.-]{1,40}[-_.])?(?:no|not|dont|do[-_.]?not|never)[-_.]?reply(?:[-_.+][\w.+-]{0,60})?")
+_SILENT_ADDRESSES: Final = frozenset({"staff@hotmail.com"})
+"""Hotmail's complaints come from there."""
 _ANSWERED: Final = re.compile(
     r"\s*(?:re|fwd?|aw|wg|antw|tr|rif|r|i|sv|vs|vb|vl|rv|res|enc|odp|pd|ynt|ilt|отв|ответ|пересл|回复|转发|答复|返信|転送)"
     r"\s?(?:\[\d{1,3}\])?\s?[:：]"
@@ -105,10 +118,10 @@ def sender(written: str) -> Sender:
         return Sender.PERSON
     first = next(iter(addresses(written)), None)
     if first is None:
-        return Sender.PERSON
+        return Sender.DAEMON if written.strip() == "<>" else Sender.PERSON
     name, local = first.name.lower(), (first.address or first.name).partition("@")[0].lower()
     if _DAEMON.fullmatch(local):
         return Sender.DAEMON
     if _DESK.fullmatch(local) or _DESK_NAMED.search(name):
         return Sender.DESK
-    return Sender.SILENT if _SILENT.fullmatch(local) else Sender.PERSON
+    return Sender.SILENT if _SILENT.fullmatch(local) or first.folded in _SILENT_ADDRESSES else Sender.PERSON
