@@ -95,6 +95,31 @@ def test_a_wrong_or_missing_charset_is_found_out_and_said(header: str, codec: st
     assert any("charset" in defect for defect in mail.defects)
 
 
+@pytest.mark.parametrize("meta", ['<meta charset="iso-8859-2">', "<meta http-equiv=Content-Type content='text/html; charset=iso-8859-2'>"])
+def test_html_may_tell_its_charset_itself(meta: str) -> None:
+    mail = body(f"<html><head>{meta}</head>Zażółć gęślą jaźń</html>".encode("iso-8859-2"), "Content-Type: text/html")
+    assert (mail.text, mail.defects) == ("Zażółć gęślą jaźń", [])
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_tells_the_charset_and_is_no_text(codec: str) -> None:
+    assert body("Grüße".encode(codec)).text == "Grüße"
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Content-Type: text/plain; name=x.txt\r\nContent-Disposition: inline; filename=x.txt", "a <bold>b</bold>"),
+        ("Content-Type: text/markdown", "a <bold>b</bold>"),
+        ("Content-Type: text/enriched", "a b"),
+        ("Content-Type: text/csv", ""),
+        ("Content-Type: text/markdown; name=x.md", ""),
+    ],
+)
+def test_a_mail_of_one_text_of_any_kind_is_read_unless_it_is_a_file(header: str, text: str) -> None:
+    assert body(b"a <bold>b</bold>", header).text == text
+
+
 @pytest.mark.parametrize(
     ("encoding", "data", "text"),
     [
@@ -165,6 +190,17 @@ def test_texts_of_a_mixed_mail_are_joined_whatever_its_line_ends_and_its_end(end
     assert mail.html is not None
     assert "<pre>first</pre>" in mail.html
     assert [(a.part, a.name, a.size) for a in mail.attachments] == [("2", "x.txt", 8)]
+
+
+def test_the_structure_is_told_with_numbers_sizes_and_names() -> None:
+    mail = parse(PARTS + b"--b--")
+    assert [(part.number, part.type, part.size, part.name) for part in mail.parts] == [
+        ("", "multipart/mixed", len(PARTS) - PARTS.index(b"preamble") - 1, ""),
+        ("1", "text/plain", 5, ""),
+        ("2", "text/plain", 8, "x.txt"),
+        ("3", "text/html", 13, ""),
+    ]
+    assert [(part.number, part.size) for part in parse(b"Subject: x\n\nhello").parts] == [("1", 5)]
 
 
 def test_a_multipart_that_is_none_is_shown_as_text() -> None:

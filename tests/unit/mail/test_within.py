@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.mail.limits import MAX_FILES_WITHIN
 from shared.mail.model import ParsedMail
-from shared.mail.parse import ENCRYPTED, parse
+from shared.mail.parse import ENCRYPTED, SIGNED_WHOLE, parse
 from shared.mail.parts import open_part
 from shared.mail.tnef import SIGNATURE, read_tnef
 from shared.mail.uuencode import take_out
@@ -197,7 +197,7 @@ def test_any_calendar_is_read(lines: list[str], between: str) -> None:
     ("media", "name", "defects"),
     [
         ("application/pkcs7-signature", "smime.p7s", []),
-        ("application/x-pkcs7-mime; smime-type=signed-data", "smime.p7m", []),
+        ("application/x-pkcs7-mime; smime-type=signed-data", "smime.p7m", [SIGNED_WHOLE]),
         ("application/pkcs7-mime; smime-type=enveloped-data", "smime.p7m", [ENCRYPTED]),
         ("application/pgp-signature", "signature.asc", []),
         ("application/pgp-encrypted", "pgp-version.txt", [ENCRYPTED]),
@@ -208,3 +208,10 @@ def test_signed_and_encrypted_parts_are_named_by_what_they_are_and_kept(media: s
     mail = parse(attached(media, b"secret"))
     assert listed(mail) == [("2", name, media.partition(";")[0], 6)]
     assert mail.defects == defects
+
+
+def test_a_mail_encrypted_by_pgp_names_its_parts() -> None:
+    raw = b"From: a@b\nContent-Type: multipart/encrypted; boundary=b\n\n--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--b\n"
+    raw += b"Content-Type: application/octet-stream\n\n-----BEGIN PGP MESSAGE-----\n--b--"
+    assert [name for _, name, _, _ in listed(parse(raw))] == ["pgp-version.txt", "encrypted.asc"]
+    assert open_part(raw, "2")[0].name == "encrypted.asc"

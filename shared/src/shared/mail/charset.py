@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from encodings.aliases import aliases
 from functools import lru_cache
 from typing import Final
@@ -40,7 +41,8 @@ _ALIASES: Final = {
     "xsjis": "cp932", "windows31j": "cp932", "xeucjp": "euc_jp", "iso2022jp": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext",
     "big5": "cp950",
     "xbig5": "cp950",
-    "macintosh": "mac_roman", "xmacroman": "mac_roman", "xmaccyrillic": "mac_cyrillic", "tis620": "cp874", "windows874": "cp874",
+    "macintosh": "mac_roman", "xmacroman": "mac_roman", "xmaccyrillic": "mac_cyrillic", "xmacce": "mac_latin2",
+    "xmacturkish": "mac_turkish", "xmacgreek": "mac_greek", "tis620": "cp874", "windows874": "cp874",
     "koi8ru": "koi8_u", "xcp1251": "cp1251", "xcp1252": "cp1252", "ansi": "cp1252",
 }  # fmt: skip
 _SAYS_NOTHING: Final = frozenset(
@@ -123,9 +125,10 @@ def _declared(data: bytes, name: str, declared: str) -> tuple[str, str | None]:
 def _undeclared(data: bytes) -> tuple[str, str | None]:
     if data.isascii():
         return data.decode("ascii"), None
-    text = _strict(data, "utf_8")
+    shown = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
+    text = _strict(data, shown)
     if text is not None:
-        return text, "charset is missing, read as utf-8"
+        return text, f"charset is missing, read as {shown}"
     name = _detect(data)
     if name is None:
         return cp1252(data), "charset is missing, read as windows-1252"

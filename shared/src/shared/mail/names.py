@@ -41,7 +41,8 @@ def attachment_name(given: str, media: str, number: str, data: bytes) -> str:
     if media in {"message/rfc822", "message/global"}:
         subject = safe_name(decode_words(read_fields(data).first("Subject"), MAX_SHORT_FIELD))
         return cut_name(subject, ".eml") if subject else "mail.eml"
-    return _NAMES.get(media) or f"part-{number[:60]}{_SUFFIXES.get(media, '.bin')}"
+    suffix = _SUFFIXES.get(media) or (".txt" if media.startswith("text/") else ".bin")
+    return _NAMES.get(media) or f"part-{number[:60]}{suffix}"
 
 
 def safe_name(name: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html as entities
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
 from shared.mail import calendar
 from shared.mail.authentication import authentication
-from shared.mail.charset import decode
+from shared.mail.charset import codec, decode
 from shared.mail.envelope import read_envelope
 from shared.mail.fields import Fields
 from shared.mail.folding import folds
@@ -23,9 +24,20 @@ from shared.mail.words import decode_words, one_line
 
 _LONG: Final = 1024
 ENCRYPTED: Final = "the mail is encrypted: what it says is only in its attachment"
+SIGNED_WHOLE: Final = "the mail is wrapped in its signature: what it says is only in its attachment"
 _ASCII_BELOW: Final = frozenset({"", "us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"})
 """The usual charsets, in all of which a CR is that byte and that byte a CR."""
 _BODY_TYPES: Final = {"text/plain", "text/html"}
+_FILES_OF_TEXT: Final = frozenset(
+    f"text/{kind}"
+    for kind in ("calendar", "csv", "vcard", "x-vcard", "directory", "css", "javascript", "xml", "rfc822-headers", "x-amp-html")
+)
+"""Nobody reads them as they are. Any other text may be the mail's when it has no better one (RFC 2046, 4.1.4)."""
+_META_CHARSET: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s{0,4}=\s{0,4}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_MAX_SUBSTITUTES: Final = 10
+_META_WITHIN: Final = 4096
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_ENRICHED: Final = re.compile(r"<param>[^<]*+</param>|<(?!<)[^<>]{0,80}>", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -42,7 +54,7 @@ class _Body:
 class _Bodies:
     found: list[_Body] = field(default_factory=list)
     substitutes: list[str] = field(default_factory=list)
-    """Texts for a mail that has none of its own: of an invitation, of a winmail.dat."""
+    """Texts for a mail that has none of its own: of an invitation, of a winmail.dat, of another kind of text."""
     budget: int = MAX_BODY_INPUT
     cut: bool = False
 
@@ -88,9 +100,11 @@ def _shown(part: Part) -> MailPart:
 
 
 def _is_body(part: Part, bodies: _Bodies) -> bool:
-    """Text that is meant to be read with the mail. A name in Content-Type alone makes no attachment of the first text."""
-    if part.type not in _BODY_TYPES or part.disposition == "attachment" or part.disposition_params.get("filename"):
+    """Text meant to be read with the mail. A name makes no attachment of the whole mail, nor, in Content-Type alone, of the first text."""
+    if part.type not in _BODY_TYPES or part.disposition == "attachment":
         return False
+    if part.disposition_params.get("filename"):
+        return not part.parents and part.disposition == "inline"
     if part.params.get("name"):
         return not part.disposition and not any(body.part.type == part.type for body in bodies.found)
     return True
@@ -108,10 +122,19 @@ def _read(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]
         data = data[: bodies.budget]
         structure.defect("the text is too long, its rest was left out")
     bodies.budget -= len(data)
-    text = _decoded(structure, data, part.params.get("charset", ""))
+    text = _decoded(structure, data, _charset(part, data))
     if text and not text.isspace():
         bodies.found.append(_Body(part, text))
     return files
+
+
+def _charset(part: Part, data: bytes) -> str:
+    """The charset the part declares, or that its HTML says of itself."""
+    declared = part.params.get("charset", "")
+    if part.type != "text/html" or codec(declared) or data.isascii():
+        return declared
+    found = _META_CHARSET.search(data, 0, _META_WITHIN)
+    return found[1].decode("ascii", "replace") if found else declared
 
 
 def _decoded(structure: Structure, data: bytes, charset: str) -> str:
@@ -120,27 +143,39 @@ def _decoded(structure: Structure, data: bytes, charset: str) -> str:
     text, defect = decode(data, charset)
     if defect:
         structure.defect(defect)
-    return text if is_clean else clean(text)
+    return (text if is_clean else clean(text)).removeprefix(_BYTE_ORDER_MARK)
 
 
 def _attached(structure: Structure, part: Part, bodies: _Bodies) -> list[Attachment]:
-    """The part, and the files within it. An invitation or a winmail.dat may stand in for a text that is missing."""
+    """The part, and the files within it."""
     data = structure.content(part)
     within = files_within(part.number, part.type, data)
-    for defect in (*within.defects, *([ENCRYPTED] if _is_encrypted(part) else [])):
+    for defect in (*within.defects, *_sealed(part)):
         structure.defect(defect)
-    if part.type == "text/calendar":
-        bodies.substitutes.append(calendar.summary(clean(decode(data[:MAX_CALENDAR], part.params.get("charset", ""))[0])))
-    elif within.text:
-        bodies.substitutes.append(within.text[:TEXT_LIMIT])
+    if not bodies.found and len(bodies.substitutes) < _MAX_SUBSTITUTES and (found := within.text[:TEXT_LIMIT] or _substitute(part, data)):
+        bodies.substitutes.append(found)
     return [attachment(part, data), *(file for file, _ in within.files)]
 
 
-def _is_encrypted(part: Part) -> bool:
-    return part.type == "application/pgp-encrypted" or (
-        part.type in {"application/pkcs7-mime", "application/x-pkcs7-mime"}
-        and "enveloped" in part.params.get("smime-type", "enveloped").lower()
-    )
+def _substitute(part: Part, data: bytes) -> str:
+    """What stands in for a text that is missing: an invitation in a few lines, or a text of another kind."""
+    charset = part.params.get("charset", "")
+    if part.type == "text/calendar":
+        return calendar.summary(clean(decode(data[:MAX_CALENDAR], charset)[0]))
+    if not part.type.startswith("text/") or part.type in _FILES_OF_TEXT or part.name or part.disposition == "attachment":
+        return ""
+    text = clean(decode(data[:TEXT_LIMIT], charset)[0])
+    return _ENRICHED.sub("", text).replace("<<", "<") if part.type in {"text/enriched", "text/richtext"} else text
+
+
+def _sealed(part: Part) -> list[str]:
+    """Says that a mail's text cannot be read here."""
+    if part.type == "application/pgp-encrypted":
+        return [ENCRYPTED]
+    if part.type not in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
+        return []
+    kind = part.params.get("smime-type", "enveloped").lower()
+    return [ENCRYPTED] if "enveloped" in kind else [SIGNED_WHOLE] if "signed" in kind else []
 
 
 def _text(bodies: list[_Body]) -> str:

@@ -174,7 +174,7 @@ def attachment(part: Part, data: bytes) -> Attachment:
     content_id = clean_id(part.fields.first("Content-ID"))
     return Attachment(
         part=part.number,
-        name=attachment_name(part.name, part.type, part.number, data),
+        name=attachment_name(part.name or _name_by_place(part), part.type, part.number, data),
         type=part.type,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -182,6 +182,12 @@ def attachment(part: Part, data: bytes) -> Attachment:
         inline=part.disposition == "inline"
         or (bool(content_id) and part.disposition != "attachment" and "multipart/related" in part.parents),
     )
+
+
+def _name_by_place(part: Part) -> str:
+    """What a mail encrypted by PGP says is in a part of no type and name of its own (RFC 3156, 4)."""
+    encrypted = part.parents[-1:] == ("multipart/encrypted",) and part.type == "application/octet-stream"
+    return "encrypted.asc" if encrypted else ""
 
 
 def _guess(raw: bytes, start: int) -> bytes:
