@@ -56,10 +56,10 @@ class Desk:
     """One replica."""
 
     def __init__(self, settings: RulesSettings) -> None:
-        app: FastAPI = create_app(settings)
-        self.service: Service = app.state.service
+        self.app: FastAPI = create_app(settings)
+        self.service: Service = self.app.state.service
         headers = {"X-Service-Token": settings.service_token.get_secret_value(), "X-Actor": "user:anna@company.example"}
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://rules", headers=headers)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://rules", headers=headers)
 
     def consumer(self, topic: Topic) -> Consumer[Any]:
         return next(one for one in self.service.consumers if one.topic is topic)

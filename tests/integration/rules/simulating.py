@@ -27,12 +27,15 @@ class Simulating:
         self.tickets = tickets
         self.simulator = self.make_simulator()
 
+    def settings(self, **more: Any) -> RulesSettings:
+        """The desk's, with this tickets, and others."""
+        own = self.desk.service.settings
+        secrets = {"database_url": own.database_url, "service_token": own.service_token}
+        return RulesSettings(**{**own.model_dump(exclude=set(secrets)), **secrets, "tickets_url": self.tickets.url, **more})
+
     def make_simulator(self, **more: Any) -> Simulator:
         """Another process's, with other settings."""
-        given = self.desk.service.settings.model_dump(exclude={"database_url", "service_token"})
-        secret = {"database_url": self.desk.service.settings.database_url, "service_token": self.desk.service.settings.service_token}
-        settings = RulesSettings(**{**given, **secret, "tickets_url": self.tickets.url, **more})
-        engine = self.desk.service.engine
+        settings, engine = self.settings(**more), self.desk.service.engine
         return Simulator(engine, self.desk.service.archive, Trial(engine, Resolutions(settings)), settings)
 
     async def store(

@@ -104,6 +104,8 @@ class Simulations:
         return await self._sets.change(row.scanner_id, based, lambda _: rules, "From a simulation: {}".format)
 
     async def _tried(self, today: RuleSet, wanted: RuleSimulationIn, seed: str) -> tuple[int | None, Rules]:
+        if wanted.version is not None and wanted.version > today.version:
+            raise not_found("version of these rules", wanted.version)
         if wanted.version is not None:
             return wanted.version, (await self._sets.version(today.scanner_id, wanted.version)).rules
         if wanted.rules is None:

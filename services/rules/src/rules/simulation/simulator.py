@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
@@ -16,9 +15,9 @@ from rules.adapters.simulations import JobRow
 from rules.domain.rule import StoredRule
 from rules.settings import RulesSettings
 from rules.simulation import reading
-from rules.simulation.difference import Tally, change
 from rules.simulation.reading import ReadMail
-from rules.simulation.trial import Draft, Judged, Trial, TrialMail
+from rules.simulation.results import Progress, row_of, trial_mail
+from rules.simulation.trial import Draft, Judged, Trial
 from shared.archive import Archive
 from shared.messaging.errors import UnavailableError, is_unavailable
 from shared.observability import RETRIES, get_logger
@@ -37,26 +36,10 @@ KEPT: Final = 50
 """Of one scanner."""
 TIDY_EVERY_S: Final = 60.0
 REMOVED_AT_ONCE: Final = 10
-SUBJECT_CHARS: Final = 500
-SENDER_CHARS: Final = 320
 
 
 class TakenOverError(Exception):
     """The simulation is another process's by now."""
-
-
-@dataclass
-class Progress:
-    """How far a simulation is."""
-
-    done: int = 0
-    total: int | None = None
-    tally: Tally = field(default_factory=Tally)
-
-    def columns(self) -> dict[str, Any]:
-        """As the simulation's row keeps it."""
-        totals = [one.model_dump(mode="json") for one in self.tally.totals()]
-        return {"done": self.done, "total": self.total, "changed": self.tally.changed, "totals": totals}
 
 
 class Simulator:
@@ -113,9 +96,8 @@ class Simulator:
             try:
                 removed = await self.tidy()
             except Exception as error:
-                if not is_unavailable(error):
-                    raise
-                log.warning("old simulations stay for now", error=str(error)[:300])
+                RETRIES.labels("simulation", type(error).__name__).inc()
+                log.warning("old simulations stay for now", error=str(error)[:300], exc_info=None if is_unavailable(error) else error)
                 removed = 0
             await asyncio.sleep(0 if removed == REMOVED_AT_ONCE else TIDY_EVERY_S)
 
@@ -182,12 +164,12 @@ class Simulator:
 
     async def _judge(self, draft: Draft, batch: Sequence[ReadMail], simulation_id: str, progress: Progress) -> list[dict[str, Any]]:
         """The batch's results as rows; `progress` counts them."""
-        judged = iter(await self._trial.judge_all(draft, [trial for one in batch if (trial := _trial_mail(one)) is not None]))
+        judged = iter(await self._trial.judge_all(draft, [trial for one in batch if (trial := trial_mail(one)) is not None]))
         rows = []
         for one in batch:
             progress.done += 1
             result = Judged(None, one.note, None, None) if one.note else next(judged)
-            row = _row(one, result)
+            row = row_of(one, result)
             progress.tally.add(one.stored.before, result.after, row["change"])
             rows.append({"simulation_id": simulation_id, "position": progress.done, **row})
         return rows
@@ -197,31 +179,6 @@ class Simulator:
             if not await simulations.beat(conn, job, self._lease_s, progress.columns()):
                 raise TakenOverError(job.id)
             await simulations.keep(conn, rows)
-
-
-def _trial_mail(one: ReadMail) -> TrialMail | None:
-    """None for a mail that could not be read."""
-    stored = one.stored
-    if one.note or stored.received_at is None:
-        return None
-    return TrialMail(stored.mail_id, one.raw, stored.received_at, stored.archive_key)
-
-
-def _row(one: ReadMail, judged: Judged) -> dict[str, Any]:
-    mail, stored = judged.parsed, one.stored
-    return {
-        "mail_id": stored.mail_id,
-        "subject": mail.subject[:SUBJECT_CHARS] if mail else "",
-        "sender": str(mail.from_)[:SENDER_CHARS] if mail and mail.from_ else "",
-        "received_at": stored.received_at if stored.mail_id is not None else None,
-        "kind": mail.kind.value if mail else "",
-        "kind_reason": mail.kind_reason if mail else "",
-        "before": stored.before.model_dump(mode="json") if stored.before else None,
-        "after": judged.after.model_dump(mode="json") if judged.after else None,
-        "change": change(stored.before, judged.after),
-        "note": judged.note,
-        "evidence": judged.evidence.model_dump(mode="json", exclude_defaults=True) if judged.evidence else None,
-    }
 
 
 async def _end(task: asyncio.Task[None]) -> None:
