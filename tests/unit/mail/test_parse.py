@@ -227,6 +227,13 @@ def test_a_body_without_the_blank_line_is_not_lost() -> None:
     assert parse(b"Hello there\n\nmore").text == "Hello there\n\nmore"
 
 
+def test_foreign_lines_do_not_end_a_header_block_that_goes_on() -> None:
+    mail = parse(b"Received: from x\n\\tby y\n\\tid z\nFrom: a@example.com\nSubject: x\n\ntext")
+    assert (mail.subject, mail.text) == ("x", "text")
+    assert mail.defects == ["a line of the header block is no field"]
+    assert parse(b"From: a@example.com\nHello there\nplease\nnote: this\n\nmore").text == "Hello there\nplease\nnote: this\n\nmore"
+
+
 def test_html_becomes_text_for_people() -> None:
     page = """<html><head><title>t</title><style>p{}</style></head><body><h1>Hello &amp; hi</h1><p>one<br>two</p>
     <ul><li>a</li><li>b</li></ul><script>alert("<p>no</p>")</script><div style="display:none">hidden <div>deep</div></div>

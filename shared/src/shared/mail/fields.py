@@ -13,6 +13,12 @@ from shared.mail.limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEADER_BLOCK, MA
 from shared.mail.text import unix_lines
 
 _FIELD: Final = re.compile(rb"([!-9;-~]{1,512})[ \t]*:")
+_MAIL_FIELD_BELOW: Final = re.compile(
+    rb"(?:[^\r\n]{1,1000}+\r?\n){1,20}?"
+    rb"(?:From|To|Cc|Subject|Date|Message-ID|Received|Return-Path|Reply-To|MIME-Version|Content-[\w-]{1,40}|X-[\w-]{1,40}): ",
+    re.IGNORECASE,
+)
+"""Several foreign lines in a row need more than a word and a colon after them, which a text has too."""
 _WHOLE_FIELD: Final = re.compile(r"^([!-,.-9;-~][!-9;-~]{0,511}+): *([^\n]*+)\n", re.MULTILINE)
 """Its name begins with no hyphen: such a line may be a delimiter."""
 _PARAM: Final = re.compile(r'([^\s=;"]{1,128})\s{0,80}=\s{0,80}("(?:\\.|[^"\\])*+"?|[^;]*+)', re.DOTALL)
@@ -155,10 +161,10 @@ def _scan(defects: list[str], spans: list[tuple[bytes, int, int]], raw: bytes, s
 
 
 def _skips(defects: list[str], raw: bytes, line: bytes, following: int, *, at_start: bool, within: bool) -> bool:
-    """A foreign line within the header block: mbox's `From `, or a line between two fields. Else the body begins here."""
+    """A foreign line within the header block: mbox's `From `, or one with more fields below. Else the body begins here."""
     if at_start and line.startswith((b"From ", b">From ")):
         return True
-    if not within or _FIELD.match(raw[following : following + 512]) is None:
+    if not within or not (_FIELD.match(raw[following : following + 512]) or _MAIL_FIELD_BELOW.match(raw, following, following + 4096)):
         defects.append("no blank line after the header block")
         return False
     if not defects:
