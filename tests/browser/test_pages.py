@@ -39,7 +39,16 @@ PATHS = [
     "/mailboxes/support/rules",
     "/mailboxes/support/rules/new",
     "/mailboxes/support/rules/r2",
+    "/mailboxes/support/rules/r3",
     "/mailboxes/support/rules/r2/delete",
+    "/mailboxes/support/rules/versions",
+    "/mailboxes/support/rules/versions/6",
+    "/mailboxes/support/rules/versions/6/restore",
+    "/mailboxes/support/rules/versions/compare?version=7&against=6",
+    "/mailboxes/support/rules/import",
+    "/mailboxes/support/rules/examples",
+    "/mailboxes/support/rules/examples/new",
+    "/mailboxes/support/rules/examples/new?mail_id=mail-2",
     "/mails",
     "/mails?scanner_id=old",
     "/mails/mail-2",
@@ -56,7 +65,16 @@ PATHS = [
     "/tokens",
     "/nothing-here",
 ]
-EMPTY = ["/tickets", "/mailboxes", "/mails", "/spam", "/contacts", "/senders", "/mailboxes/support/rules"]
+EMPTY = [
+    "/tickets",
+    "/mailboxes",
+    "/mails",
+    "/spam",
+    "/contacts",
+    "/senders",
+    "/mailboxes/support/rules",
+    "/mailboxes/support/rules/examples",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

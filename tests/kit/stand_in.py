@@ -12,16 +12,17 @@ from uuid import uuid4
 from fastapi import FastAPI, Request, Response
 
 from shared import api
-from shared.http import ProblemError, install_problems, not_found
+from shared.http import ProblemError, install_problems
 from tests.kit.stand_in_fetcher import serve_fetcher
-from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_decision, new_sender, one
+from tests.kit.stand_in_rules import serve_rules
+from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
 
 
 def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    for add in (serve_fetcher, _serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+    for add in (serve_fetcher, serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
         add(app, world)
 
     @app.middleware("http")
@@ -32,46 +33,6 @@ def stand_in(world: World) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-def _serve_rules(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
-    def listed(scanner_id: str) -> api.RuleList:
-        rules = sorted((rule for rule in world.rules.values() if rule.scanner_id == scanner_id), key=lambda rule: rule.position)
-        return api.RuleList(items=rules, version=7)
-
-    @app.get("/scanners/{key}/rules")
-    def rules(key: str) -> api.RuleList:
-        return listed(key)
-
-    @app.post("/scanners/{key}/rules", status_code=201)
-    def create(key: str, wanted: api.RuleIn) -> api.Rule:
-        made = api.Rule(**wanted.model_dump(), id=str(uuid4()), scanner_id=key, position=len(listed(key).items) + 1, version=8)
-        world.rules[made.id] = made
-        return made
-
-    @app.put("/scanners/{key}/rules/order")
-    def order(key: str, wanted: api.RuleOrder) -> api.RuleList:
-        for position, rule_id in enumerate(wanted.rule_ids, 1):
-            world.rules[rule_id] = world.rules[rule_id].model_copy(update={"position": position})
-        return listed(key)
-
-    @app.get("/rules/{key}")
-    def rule(key: str) -> api.Rule:
-        return one(world.rules, key, "rule")
-
-    @app.patch("/rules/{key}")
-    def change(key: str, patch: api.RulePatch) -> api.Rule:
-        return changed(world.rules, key, patch.model_dump(exclude_unset=True))
-
-    @app.delete("/rules/{key}", status_code=204)
-    def delete(key: str) -> None:
-        world.rules.pop(key)
-
-    @app.get("/mails/{key}/decision")
-    def decision(key: str) -> api.Decision:
-        if key in {"mail-4", "mail-5"}:
-            raise not_found("decision", key)
-        return new_decision(key)
 
 
 def _serve_tickets(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from shared import api
 from shared.http import ProblemError, not_found
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
+from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
 
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
 """The stand-in serves all four; the address tells which one was meant."""
@@ -48,7 +49,11 @@ class World:
         self.tree = folders()
         self.jobs = {"fetcher-1": api.Job(id="fetcher-1", state="done", done=12, total=12, result={"found": 12, "read": 12})}
         self.senders = {"smtp-1": new_sender("smtp-1", "Company's relay"), "smtp-2": new_sender("smtp-2", "Old server", ssl_type="none")}
-        self.rules = {rule.id: rule for rule in _rules()}
+        self.rules = {rule.id: rule for rule in rule_set()}
+        self.rule_versions = {item.version: item for item in rule_versions()}
+        self.examples = {item.id: item for item in examples()}
+        self.breaking: list[api.ExampleResult] = []
+        self.applied: list[str] = []
         self.tickets = {item.id: item for item in _tickets()}
         self.messages = {number: _messages(number) for number in self.tickets}
         self.mails = {item.id: item for item in _mails()}
@@ -80,6 +85,7 @@ class World:
             self.scanners,
             self.senders,
             self.rules,
+            self.examples,
             self.tickets,
             self.messages,
             self.mails,
@@ -93,27 +99,6 @@ class World:
 def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
     fields = {"server": "smtp.company.example", "username": "help@company.example", "address": "help@company.example"} | values
     return api.Sender(id=sender_id, name=name, version=1, created_at=ago(days=30), updated_at=ago(days=8), **fields)
-
-
-def _rules() -> list[api.Rule]:
-    known = {"scanner_id": "support", "version": 7}
-    pattern = {"field": "subject", "operator": "regex", "value": r"Ticket Id:\s*(\d+)"}
-    offers = [
-        {"field": "subject", "operator": "contains", "value": "offer"},
-        {"field": "from", "operator": "ends_with", "value": "@shop.example"},
-    ]
-    raw: list[dict[str, Any]] = [
-        {
-            "id": "r1",
-            "name": "Reply to a known conversation",
-            "builtin": True,
-            "action": {"type": "update_ticket", "lookup": "conversation"},
-        },
-        {"id": "r2", "name": "Answers by number", "conditions": [pattern], "action": {"type": "update_ticket"}},
-        {"id": "r3", "name": "Leave offers alone", "enabled": False, "match": "any", "conditions": offers, "action": {"type": "ignore"}},
-        {"id": "r4", "name": "Everything else", "conditions": [], "action": {"type": "create_ticket", "priority": "normal"}},
-    ]
-    return [api.Rule.model_validate(known | {"position": index} | rule) for index, rule in enumerate(raw, 1)]
 
 
 def _tickets() -> list[api.Ticket]:

@@ -1,4 +1,4 @@
-"""How values are told to people: quoted history, times, rules as sentences, folders as a tree."""
+"""How values are told to people: quoted history, times, folders as a tree."""
 
 from __future__ import annotations
 
@@ -46,14 +46,6 @@ def test_quoted_history_is_set_apart_and_nothing_is_left_out(text: str, expected
 )
 def test_times_are_told_roughly(past: timedelta, told: str) -> None:
     assert texts.ago((NOW - past).isoformat(), NOW) == told
-
-
-def test_a_rule_is_a_sentence() -> None:
-    conditions = [{"field": "subject", "operator": "contains", "value": "invoice"}, {"field": "from", "operator": "ends_with", "value": ""}]
-    assert texts.conditions({"match": "any", "conditions": conditions}) == "If Subject contains “invoice”"
-    assert texts.conditions({"match": "all", "conditions": []}) == "Every mail"
-    update = {"type": "update_ticket", "lookup": "ticket_id", "create_when_missing": True}
-    assert texts.action(update) == "add the mail to the ticket found by its Ticket Id, or create a ticket when there is none"
 
 
 def folder(name: str, delimiter: str | None = "/", **values: Any) -> dict[str, Any]:

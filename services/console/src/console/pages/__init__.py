@@ -15,6 +15,10 @@ from console.pages import (
     mailboxes,
     mails,
     oauth,
+    rule_edit,
+    rule_examples,
+    rule_files,
+    rule_versions,
     rules,
     senders,
     spam,
@@ -30,7 +34,23 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     """All pages, to be included last and with `check_csrf`. They find the parts by their request (`app.state.console`)."""
     router = APIRouter(include_in_schema=False)
     router.include_router(files.router)
-    # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id.
-    for part in (entry, tickets, mailbox_edit, rules, folders, oauth, mailboxes, mails, spam, contacts, senders, status, tokens, lost):
+    # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id. `rule_edit` last of the rules' for the like reason.
+    rule_parts = (rules, rule_versions, rule_files, rule_examples, rule_edit)
+    for part in (
+        entry,
+        tickets,
+        mailbox_edit,
+        *rule_parts,
+        folders,
+        oauth,
+        mailboxes,
+        mails,
+        spam,
+        contacts,
+        senders,
+        status,
+        tokens,
+        lost,
+    ):
         router.include_router(part.router)
     return router

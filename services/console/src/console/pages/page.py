@@ -96,7 +96,8 @@ class Page:
         )
 
 
-async def _anyone(request: Request) -> Page:
+async def anyone(request: Request) -> Page:
+    """The page for whoever asks, signed in or not."""
     return Page(request, await current_user(request))
 
 
@@ -112,7 +113,7 @@ async def _form(request: Request) -> FormData:
     return await request.form()
 
 
-AnyonesPage = Annotated[Page, Depends(_anyone)]
+AnyonesPage = Annotated[Page, Depends(anyone)]
 SignedPage = Annotated[Page, Depends(_signed)]
 AdministratorsPage = Annotated[Page, Depends(_administrators)]
 Form = Annotated[FormData, Depends(_form)]
@@ -163,6 +164,8 @@ def _plain(message: str) -> str:
         return "Please fill this in."
     if "valid integer" in message:
         return "Please give a whole number."
+    if "should have at most" in message:
+        return message.replace("String", "This").replace("List", "This") + "."
     return message.removeprefix("Value error, ")
 
 
@@ -176,11 +179,11 @@ class PageRoute(APIRoute):
             try:
                 response = await answer(request)
             except ProblemError as error:
-                response = await _error_page(request, error)
+                response = await self.refusal(request, error)
             except RequestValidationError:
                 response = await _error_page(request, ProblemError(404, "No such page", "The address is not one of this console."))
             except HTTPException as error:
-                response = await _error_page(request, ProblemError(error.status_code, str(error.detail)))
+                response = await _error_page(request, _plain_problem(error))
             except SignInRequiredError:
                 raise
             except Exception:
@@ -189,12 +192,25 @@ class PageRoute(APIRoute):
                 response = await _error_page(
                     request, ProblemError(500, "Something went wrong", "The console failed here; its log has the reason.")
                 )
+            finally:
+                await request.close()  # the files of its form
             response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
             return response
 
         return handler
 
+    async def refusal(self, request: Request, error: ProblemError) -> Response:
+        """What is shown when a page raises a problem."""
+        return await _error_page(request, error)
+
 
 async def _error_page(request: Request, error: ProblemError) -> Response:
-    page = await _anyone(request)
+    page = await anyone(request)
     return page.render("error.html", code=error.status, problem=error.problem)
+
+
+def _plain_problem(error: HTTPException) -> ProblemError:
+    """Starlette's own refusals; the one a person can do something about in plain words."""
+    if "exceeded maximum size" in str(error.detail):
+        return ProblemError(413, "Too much text", "What was pasted is larger than 1 MiB. Go back and upload it as a file, or paste less.")
+    return ProblemError(error.status_code, str(error.detail))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.pages import icons, mailbox_texts, texts
+from console.pages import icons, mailbox_texts, rule_texts, texts
 from console.pages.files import static_url
 from shared.clock import utc_now
 
@@ -32,9 +32,11 @@ def environment() -> Environment:
         "address": texts.address,
         "actor": texts.actor,
         "pieces": texts.pieces,
-        "rule_conditions": texts.conditions,
-        "rule_action": texts.action,
-        "condition": texts.condition,
+        "rule_conditions": rule_texts.conditions,
+        "rule_action": rule_texts.action,
+        "condition": rule_texts.condition,
+        "result": rule_texts.result,
+        "expectation": rule_texts.expectation,
         "outcome": partial(texts.badge, kinds=texts.OUTCOMES),
         "status": partial(texts.badge, kinds=texts.STATUSES),
         "delivery": partial(texts.badge, kinds=texts.DELIVERIES),
@@ -43,7 +45,15 @@ def environment() -> Environment:
     }
     made.tests |= {
         "needs_attention": mailbox_texts.needs_attention,
+        "always_taking": rule_texts.always_takes,
+        "conditional": rule_texts.has_conditions,
         "past": lambda value: bool(value) and texts.until(value, utc_now()) == "now",
     }
-    made.globals |= {"icon": icons.icon, "static": static_url, "texts": texts, "boxes": mailbox_texts}
+    made.globals |= {
+        "icon": icons.icon,
+        "static": static_url,
+        "texts": texts,
+        "boxes": mailbox_texts,
+        "rules_told": rule_texts,
+    }
     return made

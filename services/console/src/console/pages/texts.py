@@ -49,34 +49,6 @@ DELIVERIES: dict[str, tuple[str, str]] = {
 
 PRIORITIES: dict[str, str] = {"low": "Low", "normal": "Normal", "high": "High", "urgent": "Urgent"}
 
-FIELDS = {"from": "From", "to": "To", "subject": "Subject", "body": "Body"}
-
-OPERATORS = {
-    "contains": "contains",
-    "not_contains": "does not contain",
-    "equals": "is exactly",
-    "not_equals": "is not",
-    "begins_with": "begins with",
-    "ends_with": "ends with",
-    "regex": "matches the pattern",
-}
-
-ACTIONS = {
-    "create_ticket": "create a ticket",
-    "update_ticket": "add the mail to its ticket",
-    "link_sender": "file it with the sender's record",
-    "link_recipient": "file it with the recipient's record",
-    "archive": "archive it",
-    "ignore": "leave it alone",
-}
-
-LOOKUPS = {
-    "ticket_id": "found by its Ticket Id",
-    "title": "found by its title",
-    "external_code": "found by its external code",
-    "conversation": "of the conversation it answers",
-}
-
 
 @dataclass(frozen=True)
 class Badge:
@@ -177,33 +149,6 @@ def actor(value: str) -> str:
     """`user:anna@x` and `token:ci` as people say it."""
     kind, _, name = value.partition(":")
     return {"user": name, "token": f"token “{name}”"}.get(kind, value) if name else value
-
-
-def condition(item: dict[str, Any]) -> str:
-    """`Subject contains “invoice”`."""
-    field = FIELDS.get(item["field"], item["field"])
-    return f"{field} {OPERATORS.get(item['operator'], item['operator'])} “{item['value']}”"
-
-
-def action(item: dict[str, Any]) -> str:
-    """What a rule does, as the end of a sentence."""
-    kind = item["type"]
-    words = ACTIONS.get(kind, kind.replace("_", " "))
-    if kind == "update_ticket":
-        words = f"add the mail to the ticket {LOOKUPS.get(item.get('lookup', 'ticket_id'), '')}".rstrip()
-        if item.get("create_when_missing"):
-            words += ", or create a ticket when there is none"
-    given = [f"{name} “{item[name]}”" for name in ("status", "priority", "category") if item.get(name)]
-    return f"{words} (sets {', '.join(given)})" if given else words
-
-
-def conditions(rule: dict[str, Any]) -> str:
-    """A rule's conditions as the beginning of a sentence."""
-    told = [condition(item) for item in rule["conditions"] if item["value"]]
-    if not told:
-        return "Every mail"
-    joiner = " and " if rule["match"] == "all" else " or "
-    return "If " + joiner.join(told)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@
     const add = part.querySelector("[data-add]");
     const none = part.querySelector("[data-none]");
     const rows = () => [...list.children];
-    const value = (row) => row.querySelector("input");
+    const values = (row) => [...row.querySelectorAll("[data-value]")]; // a row may offer several ways to give its value
 
     function tell() {
-      if (none) none.hidden = rows().some((row) => value(row).value.trim() !== "");
+      if (none) none.hidden = rows().some((row) => values(row).some((field) => field.value.trim() !== ""));
     }
 
     function number() {
@@ -28,7 +28,7 @@
     function append() {
       const row = pattern.cloneNode(true);
       row.removeAttribute("data-spare");
-      value(row).value = "";
+      for (const field of row.querySelectorAll("input")) field.value = "";
       row.querySelector(".remove").hidden = false;
       list.append(row);
       number();
