@@ -92,6 +92,15 @@ async def test_the_same_idempotency_key_makes_one_rule(desk: Desk) -> None:
     assert len((await desk.rules())["items"]) == 2
 
 
+async def test_one_key_for_two_mailboxes_makes_a_rule_in_each(desk: Desk) -> None:
+    rules = []
+    for scanner in ("s", "t"):
+        await desk.scanner(scanner)
+        rules.append((await desk.client.post(f"/scanners/{scanner}/rules", json=CREATE, headers={"Idempotency-Key": "k"})).json())
+    shown = [(await desk.client.get(f"/rules/{rule['id']}")).json()["scanner_id"] for rule in rules]
+    assert shown == ["s", "t"]
+
+
 async def test_the_order_is_exactly_the_set(desk: Desk) -> None:
     await desk.scanner()
     await desk.add_rule("all", "create_ticket")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.http import encode_cursor
 from tests.integration.rules.desk import Desk
 
 pytestmark = pytest.mark.connected
@@ -47,6 +48,12 @@ async def test_versions_have_their_author_and_come_in_pages_newest_first(desk: D
     assert {one["author"] for one in first["items"]} == {"user:anna@company.example"}
     rest = (await desk.client.get(VERSIONS, params={"limit": 2, "cursor": first["next"]})).json()
     assert [(one["version"], one["author"]) for one in rest["items"]] == [(1, "system")]
+
+
+async def test_a_cursor_of_another_list_is_refused(desk: Desk) -> None:
+    await desk.scanner()
+    answer = await desk.client.get(VERSIONS, params={"cursor": encode_cursor("2026-11-23T10:00:00Z")})
+    assert (answer.status_code, answer.json()["title"]) == (400, "Not a cursor of this list")
 
 
 async def test_each_version_says_in_plain_words_what_was_done(desk: Desk) -> None:

@@ -101,7 +101,9 @@ class Examples:
         """What was asked for, else what today's rules make of it."""
         if expected is not None:
             _refuse_unknown_rule(today, expected)
-            return await asyncio.to_thread(parse, mail.raw), expected
+            async with self._engine.connect() as conn:
+                pec = await rule_store.is_pec(conn, today.scanner_id)
+            return await asyncio.to_thread(parse, mail.raw, pec=pec), expected
         (judged,) = await self._trial.judge(today.scanner_id, today.rules, [mail])
         if judged.after is None or judged.parsed is None:
             detail = f"What today's rules make of it cannot be told: {judged.note}. Try again, or say what is expected."

@@ -98,9 +98,11 @@ class RuleSets:
     async def versions(self, scanner_id: str, limit: int, cursor: str | None) -> Page[RuleSetVersion]:
         """Newest first."""
         await self._arrived(scanner_id)
-        after = decode_cursor(cursor, 1)
+        (before,) = decode_cursor(cursor, 1) or (None,)
+        if before is not None and not isinstance(before, int):
+            raise ProblemError(400, "Not a cursor of this list", "Use the `next` of the page before, unchanged.")
         async with self._engine.connect() as conn:
-            rows = await rule_store.versions(conn, scanner_id, limit + 1, int(after[0]) if after else None)
+            rows = await rule_store.versions(conn, scanner_id, limit + 1, before)
         shown = [RuleSetVersion(version=row.version, author=row.author, created_at=row.created_at, note=row.note) for row in rows]
         return page(shown, limit, lambda one: (one.version,))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rules.domain.conditions import is_blank, prepare
+from rules.domain.conditions import prepare
 from rules.domain.options import refused_options
 from rules.domain.patterns import PatternRefusedError
 from shared.api import Condition, RuleIn, RulePatch
@@ -40,8 +40,6 @@ def _errors(rule: RuleIn | RulePatch) -> Iterator[dict[str, Any]]:
 
 def _pattern_errors(conditions: Sequence[Condition]) -> Iterator[dict[str, Any]]:
     for number, condition in enumerate(conditions):
-        if is_blank(condition):
-            continue
         try:
             prepare(condition)
         except PatternRefusedError as error:

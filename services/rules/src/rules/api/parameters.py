@@ -22,5 +22,5 @@ SavingCall = Annotated[Saving, Depends(_saving)]
 
 
 def new_id(author: str, key: str | None, *what: str) -> str:
-    """An id for what the call makes: the same for the same caller and key, so that a repeated call makes nothing more."""
+    """An id for what the call makes of `what`: the same for the same caller and key, so that a repeated call makes nothing more."""
     return derived_id("idempotency", *what, author, key) if key else str(uuid4())

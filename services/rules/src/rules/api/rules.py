@@ -43,14 +43,14 @@ def _add_making(router: APIRouter, sets: RuleSets) -> None:
     @router.post("/scanners/{scanner_id}/rules", status_code=201)
     async def add(scanner_id: str, new: RuleIn, saving: SavingCall, response: Response, key: IdempotencyKey = None) -> Rule:
         check_rule(new)
-        rule_id = new_id(saving.author, key)
+        rule_id = new_id(saving.author, key, scanner_id)
         saved = await sets.change(scanner_id, saving, lambda rules: rules if _has(rules, rule_id) else added(rules, rule_id, new))
         response.headers["Location"] = f"/api/v1/rules/{rule_id}"
         return one_rule(saved, rule_id, response)
 
     @router.post("/rules/{rule_id}/duplicate", status_code=201)
     async def duplicate(rule_id: str, saving: SavingCall, response: Response, key: IdempotencyKey = None) -> Rule:
-        copy_id = new_id(saving.author, key, "duplicate")
+        copy_id = new_id(saving.author, key, "duplicate", rule_id)
         scanner_id = await sets.scanner_of(rule_id)
         saved = await sets.change(scanner_id, saving, lambda rules: rules if _has(rules, copy_id) else duplicated(rules, rule_id, copy_id))
         response.headers["Location"] = f"/api/v1/rules/{copy_id}"

@@ -26,7 +26,7 @@ def transfer_router(sets: RuleSets) -> APIRouter:
     @router.post("/import")
     async def take(scanner_id: str, wanted: RuleImport, saving: SavingCall, response: Response, key: IdempotencyKey = None) -> RuleList:
         check_rules(wanted.file.rules, "file.rules")
-        seed = new_id(saving.author, key, "import")
+        seed = new_id(saving.author, key, "import", scanner_id)
         put = replaced if wanted.mode == "replace" else appended
         saved = await sets.change(scanner_id, saving, lambda rules: put(rules, wanted.file.rules, seed), "Imported: {}".format)
         return rule_list(saved, response)
