@@ -19,6 +19,7 @@ _MAX_CHARS: Final = 500
 _MAX_TOKENS_BEFORE_DATE: Final = 3
 _MAX_TOKENS: Final = 14
 _MAX_TOKENS_BEHIND: Final = 20
+_MAX_TOKENS_BEFORE_ADDRESS: Final = 8
 _MAX_NAME: Final = 5
 _COLONS: Final = (":", "\uff1a")
 _DECORATION: Final = " \t\u00a0*_-\u2013\u2014#|\"'"
@@ -31,7 +32,6 @@ _PLAIN: Final = {
 """Marks of direction go, Arabic digits become European ones."""
 _TOKEN: Final = re.compile(r"\w+")
 _DIGIT: Final = re.compile(r"\d")
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]@,;:\"']{1,64}@[^\s<>()\[\]@,;:\"']{1,255}[>)\]]{0,2}")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20|25)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d\d(?!\d)")
 _TIME: Final = re.compile(r"(?<![\d.])\d{1,2}(?::\d\d|\.\d\d(?![.\d]|\s?[.]?\s?\d{4})|\s?h\s?\d\d|\s?[時时點点시])")
 _VERB_AT_END: Final = re.compile(rf"(?:{WITHOUT_SPACES}).{{0,2}}$")
@@ -81,7 +81,7 @@ def _name_is_above(above: str, text: str) -> bool:
     return above[-1] in ">)," and (text.rstrip(": ").endswith("yazdı") or not VERBS.isdisjoint(_TOKEN.findall(text.casefold())[:2]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Features:
     """What an attribution has, as found in a text without its colon."""
 
@@ -89,12 +89,12 @@ class _Features:
     verb: int | None
     """Index of the last verb among the tokens."""
     dated_at: int
-    """How many tokens stand before the first digit."""
+    """How many words stand before the first digit."""
     year: bool
     time: bool
-    address: re.Match[str] | None
+    address: bool
     behind_address: int
-    """How many tokens stand behind the address."""
+    """How many words stand behind the address."""
     early_address: bool
 
     @property
@@ -139,35 +139,38 @@ def certainty_of(text: str) -> Certainty:
 
 
 def _features(body: str) -> _Features:
-    address = _ADDRESS.search(body)
     digit = _DIGIT.search(body)
     tokens = _TOKEN.findall(body)
-    verb = next((index for index in range(len(tokens) - 1, -1, -1) if tokens[index] in VERBS), None)
-    if verb is None and not body.isascii() and _VERB_AT_END.search(body) is not None:
-        verb = len(tokens) - 1
+    at = body.find("@")
     return _Features(
         tokens=tokens,
-        verb=verb,
-        dated_at=len(_TOKEN.findall(body, 0, digit.start())) if digit else len(tokens),
+        verb=_last_verb(tokens, body),
+        dated_at=body.count(" ", 0, digit.start()) if digit else len(tokens),
         year=_YEAR.search(body) is not None,
         time=_TIME.search(body) is not None,
-        address=address,
-        behind_address=len(_TOKEN.findall(body, address.end())) if address else len(tokens),
-        early_address=address is not None and len(_TOKEN.findall(body, 0, address.start())) <= 8,
+        address=at > 0,
+        behind_address=body.count(" ", at) if at > 0 else len(tokens),
+        early_address=at > 0 and body.count(" ", 0, at) <= _MAX_TOKENS_BEFORE_ADDRESS,
     )
+
+
+def _last_verb(tokens: Sequence[str], body: str) -> int | None:
+    if not VERBS.isdisjoint(tokens):
+        return max(index for index, token in enumerate(tokens) if token in VERBS)
+    return len(tokens) - 1 if not body.isascii() and _VERB_AT_END.search(body) else None
 
 
 def _is_sure(found: _Features) -> bool:
     if not found.full_date or found.personal:
         return False
-    if found.address is not None:
+    if found.address:
         return (found.date_first and (found.verbal or found.behind_address <= 1)) or (found.early_address and found.verbal)
     return found.date_first and found.verbal and found.verb is not None and found.verb >= found.dated_at
 
 
 def _is_likely(found: _Features) -> bool:
-    if found.verbal and (found.address is not None or found.full_date or found.date_first):
+    if found.verbal and (found.address or found.full_date or found.date_first):
         return True
-    if found.full_date and (found.address is not None or (found.date_first and len(found.tokens) <= _MAX_TOKENS)):
+    if found.full_date and (found.address or (found.date_first and len(found.tokens) <= _MAX_TOKENS)):
         return True
-    return found.address is not None and found.tokens[0] in QUOTING
+    return found.address and found.tokens[0] in QUOTING

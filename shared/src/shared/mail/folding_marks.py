@@ -12,7 +12,7 @@ from shared.mail.folding_headers import header_block, is_forward, is_original, i
 
 _MAX_LINE: Final = 600
 """A longer line is a paragraph: it marks nothing."""
-_MAX_LOOKS: Final = 4_000
+_MAX_LOOKS: Final = 2_000
 """Lines looked at closely. A text with more (a log, a list) keeps what comes after them unfolded."""
 _MAX_INDENT: Final = 4
 _MAX_ABOVE: Final = 6
@@ -79,22 +79,23 @@ def is_quoted(line: str) -> bool:
 
 def quotes_follow(lines: Sequence[str], index: int) -> bool:
     """The next line that is not blank is quoted."""
-    return is_quoted(next((line for line in _from(lines, index) if line.strip()), ""))
-
-
-def _from(lines: Sequence[str], index: int) -> Iterator[str]:
-    return (lines[at] for at in range(index, len(lines)))
+    while index < len(lines) and not lines[index].strip():
+        index += 1
+    return index < len(lines) and is_quoted(lines[index])
 
 
 def _quoted(lines: Sequence[str], first: int, floor: int) -> Mark | None:
     """The quoted lines from here, with the blank ones between them."""
     if _ends_address(lines, first, floor):
         return _attribution(lines, first, floor)
-    end = at = first + 1
-    for at in range(first + 1, len(lines)):
-        if is_quoted(lines[at]) and not _ends_address(lines, at, end):
+    end = first + 1
+    for at in range(end, len(lines)):
+        line = lines[at]
+        if line[:1] == ">" or is_quoted(line):
+            if line[-1:] == ":" and _ends_address(lines, at, end):
+                break
             end = at + 1
-        elif lines[at].strip():
+        elif line and line.strip():
             break
     escaped = end == first + 1 and lines[first].startswith(">From ") and not (first and is_quoted(lines[first - 1]))
     return None if escaped else Mark(Sort.QUOTED, first, end)
@@ -143,10 +144,13 @@ def _below_rules(lines: Sequence[str], first: int, floor: int) -> int:
 
 def _behind_footers(lines: Sequence[str], first: int) -> int:
     """Footers in a row are one; among them are lines that would be none alone."""
-    at = first + 1
-    while at < len(lines) and is_footer(lines[at]):
-        at += 1
-    weak = at + (at < len(lines) and not lines[at].strip())
-    if weak + 1 < len(lines) and is_weak_footer(lines[weak]) and is_footer(lines[weak + 1]):
-        return _behind_footers(lines, weak + 1)
-    return at
+    end = first + 1
+    while end < len(lines):
+        weak = end + (not lines[end].strip())
+        if is_footer(lines[end]):
+            end += 1
+        elif weak + 1 < len(lines) and is_weak_footer(lines[weak]) and is_footer(lines[weak + 1]):
+            end = weak + 2
+        else:
+            break
+    return end
