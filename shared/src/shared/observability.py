@@ -47,6 +47,13 @@ FETCH_DELAY = Histogram(
     registry=REGISTRY,
 )
 MAILS_DECIDED = Counter("mailconverter_mails_decided_total", "Decisions by the kind of mail", ["kind"], registry=REGISTRY)
+RULES_PREPARED = Histogram("mailconverter_rules_prepared_seconds", "Time to compile a version of a mailbox's rules", registry=REGISTRY)
+CONDITIONS_ONE_BY_ONE = Counter(
+    "mailconverter_conditions_one_by_one_total",
+    "Conditions of a field asked one by one, slowly, by reason: too_many (fields of a prepared set), out_of_memory (fields of mails)",
+    ["reason"],
+    registry=REGISTRY,
+)
 OUTCOMES = Counter("mailconverter_outcomes_total", "Outcomes of mails by type", ["type"], registry=REGISTRY)
 SMTP_RESULTS = Counter("mailconverter_smtp_results_total", "SMTP dialogues by result", ["result"], registry=REGISTRY)
 

@@ -22,8 +22,10 @@ def mail(subject: str = "Printer broken", text: str = "It does not print.\nThank
     return ParsedMail.model_validate({"subject": subject, "text": text, "from": sender, "to": [HELP, SALES]})
 
 
-def condition(field: str, operator: str, value: str) -> Condition:
-    return Condition(field=ConditionField(field), operator=Operator(operator), value=value)
+def condition(field: str, operator: str, value: str, header: str = "X-Order") -> Condition:
+    """`header` counts where the field is `header`."""
+    name = header if field == "header" else None
+    return Condition(field=ConditionField(field), header=name, operator=Operator(operator), value=value)
 
 
 def rule(name: str, action: Action | ActionType, *conditions: Condition, match: Match = "all", enabled: bool = True) -> StoredRule:
@@ -50,5 +52,5 @@ def told(about: ParsedMail, *rules: StoredRule) -> Told:
     return Told(found.candidates, traces(kept, rules))
 
 
-def holds(about: ParsedMail, field: str, operator: str, value: str) -> bool:
-    return told(about, rule("r", ActionType.IGNORE, condition(field, operator, value))).trace[0].matched
+def holds(about: ParsedMail, field: str, operator: str, value: str, header: str = "X-Order") -> bool:
+    return told(about, rule("r", ActionType.IGNORE, condition(field, operator, value, header))).trace[0].matched

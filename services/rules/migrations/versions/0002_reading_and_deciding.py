@@ -24,15 +24,17 @@ def upgrade() -> None:
 
 
 def _decisions() -> None:
-    """The trace of a decision made before is kept as it was written (`{"trace": [...]}`)."""
+    """The trace of a decision made before is kept as it was written (`{"trace": [...]}`); what became of the mail is not counted."""
     op.add_column("decisions", sa.Column("kind_reason", sa.Text(), server_default="", nullable=False))
     op.add_column("decisions", sa.Column("candidates", JSONB, nullable=True))
     op.add_column("decisions", sa.Column("evidence", JSONB, nullable=True))
     op.add_column("decisions", sa.Column("received_at", TIME, nullable=True))
     op.add_column("decisions", sa.Column("archive_key", sa.Text(), nullable=True))
+    op.add_column("decisions", sa.Column("acted_rule_id", sa.String(length=100), nullable=True))
     op.execute(
         "update decisions set candidates = coalesce(command->'candidates', '[]'), evidence = jsonb_build_object('trace', trace), "
-        "received_at = (command->>'received_at')::timestamptz, archive_key = command->>'archive_key'"
+        "received_at = (command->>'received_at')::timestamptz, archive_key = command->>'archive_key', "
+        "acted_rule_id = outcome->>'rule_id'"
     )
     for name in ("candidates", "received_at", "archive_key"):
         op.alter_column("decisions", name, nullable=False)
@@ -125,5 +127,32 @@ def _examples() -> None:
 
 
 def downgrade() -> None:
-    """The commands of decisions are not kept any more and cannot come back: a mail decided before would be decided again."""
-    raise NotImplementedError("restore a backup made before this version")
+    """Back to a service that keeps traces and commands.
+
+    Gone are statistics, simulations, examples, and deleted scanners with their rule sets, as that service deletes them. Decisions stay.
+    One made before has its trace; one made since has none (`[]`), for only this version can tell it from the evidence. The command is
+    made again without the mail itself. Delivered once more, it gets the outcome it had from a tickets that knows the mail; one that does
+    not makes it a dead letter, to be retried under this version.
+    """
+    for name in ("examples", "simulated_mails", "simulations", "rule_counts"):
+        op.drop_table(name)
+    op.execute("delete from scanners where deleted")
+    op.drop_column("scanners", "deleted")
+    _decisions_back()
+
+
+def _decisions_back() -> None:
+    op.add_column("decisions", sa.Column("trace", JSONB, nullable=True))
+    op.add_column("decisions", sa.Column("command", JSONB, nullable=True))
+    op.add_column("decisions", sa.Column("command_id", sa.String(length=100), nullable=True))
+    op.execute(
+        "update decisions set trace = coalesce(evidence->'trace', '[]'), command_id = '', command = jsonb_build_object("
+        "'mail_id', mail_id, 'run', run, 'kind', case kind when 'own' then 'own' else 'mail' end, 'scanner_id', scanner_id, "
+        "'received_at', received_at, 'archive_key', archive_key, 'rule_set_version', rule_set_version, 'candidates', candidates)"
+    )
+    for name in ("trace", "command", "command_id"):
+        op.alter_column("decisions", name, nullable=False)
+    op.drop_index(op.f("ix_decisions_scanner_id_received_at"), table_name="decisions")
+    for name in ("kind_reason", "candidates", "evidence", "received_at", "archive_key", "acted_rule_id"):
+        op.drop_column("decisions", name)
+    op.create_index(op.f("ix_decisions_scanner_id_decided_at"), "decisions", ["scanner_id", "decided_at"], unique=False)

@@ -6,12 +6,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from rules.adapters import counts
 from rules.adapters.prepared import PreparedSets
 from rules.adapters.resolutions import Resolutions
 from rules.adapters.tables import MESSAGING
 from rules.api import routers
 from rules.examples import Examples
-from rules.handlers import Decider, on_failure, on_outcome, on_outcomes, on_scanner
+from rules.handlers import Decider, OutcomeNotes, on_failure, on_outcome, on_scanner
 from rules.rule_sets import RuleSets
 from rules.settings import RulesSettings
 from rules.simulation.asking import Simulations
@@ -29,7 +30,7 @@ def create_app(settings: RulesSettings) -> FastAPI:
     decider = Decider(service.archive, PreparedSets())
     consumer = partial(Consumer, "rules", outbox=service.outbox, tables=MESSAGING, settings=settings)
     service.consume(consumer(MAIL_RAW, decider.on_mail, begin=decider.decide, on_failure=on_failure))
-    service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=on_outcomes))
+    service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=OutcomeNotes().note))
     service.consume(consumer(SCANNERS, on_scanner))
     trial = Trial(service.engine, Resolutions(settings))
     example_trial = ExampleTrial(service.engine, service.archive, trial)
@@ -38,5 +39,6 @@ def create_app(settings: RulesSettings) -> FastAPI:
     for _ in range(AT_ONCE):
         service.loop(simulator.run)
     service.loop(simulator.run_tidying)
+    service.loop(partial(counts.tidy, service.engine))
     examples = Examples(service.engine, trial, example_trial)
     return service.app(routers(service.engine, sets, examples, Simulations(service.engine, sets)))

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from rules.adapters import decisions, rule_store
+from rules.adapters.counts import RuleCounter
 from rules.adapters.decisions import Stored
 from rules.adapters.mail_bytes import bytes_of
 from rules.adapters.prepared import PreparedSets
@@ -30,7 +31,7 @@ from shared.messaging.dead_letters import Failed
 from shared.messaging.outbox import Unit
 from shared.messaging.raw_mail import read_raw_mail
 from shared.messaging.received import Received
-from shared.observability import MAILS_DECIDED, get_logger
+from shared.observability import CONDITIONS_ONE_BY_ONE, MAILS_DECIDED, get_logger
 from shared.topics import TICKET_COMMANDS
 
 log = get_logger("rules")
@@ -57,6 +58,7 @@ class Decider:
     def __init__(self, archive: Archive, sets: PreparedSets, clock: Clock = utc_now) -> None:
         self._archive = archive
         self._sets = sets
+        self._counter = RuleCounter()
         self._clock = clock
 
     async def decide(self, unit: Unit, mails: Sequence[Received[RawMail]]) -> None:
@@ -70,6 +72,8 @@ class Decider:
         before |= await decisions.stored(unit.conn, [key for key in decided if key not in won])
         again = {key: await self._of_bytes(by_key[key], partial(_again, one)) for key, one in before.items()}
         unit.memo["commands"] = {key: one.command for key, one in decided.items()} | again
+        matched = [candidate.rule_id for key in won for candidate in decided[key].evaluation.candidates]
+        await self._counter.matched(unit.conn, matched, self._clock())
         for key in won:
             _tell(decided[key])
 
@@ -120,6 +124,7 @@ def _again(before: Stored, mail_id: str, attributes: RawMail, raw: bytes) -> Tic
 
 def _tell(one: Decided) -> None:
     MAILS_DECIDED.labels(one.kind.value).inc()
+    CONDITIONS_ONE_BY_ONE.labels("out_of_memory").inc(one.evaluation.asked_again)
     rules = [candidate.rule_name for candidate in one.command.candidates]
     log.info("decided", mail_id=one.command.mail_id, kind=one.kind.value, version=one.command.rule_set_version, candidates=rules[:10])
 
@@ -152,13 +157,20 @@ async def on_failure(unit: Unit, failed: Failed) -> None:
     unit.emit(TICKET_COMMANDS, event_id=event_id, key=conversation, body=command, cause=failed.envelope)
 
 
-async def on_outcomes(unit: Unit, outcomes: Sequence[Received[MailOutcome]]) -> None:
-    """Batch hook: write what became of the mails to their decisions."""
-    await decisions.note_outcomes(unit.conn, [one.body for one in outcomes])
+class OutcomeNotes:
+    """The handler of `mail.outcomes`."""
+
+    def __init__(self) -> None:
+        self._counter = RuleCounter()
+
+    async def note(self, unit: Unit, outcomes: Sequence[Received[MailOutcome]]) -> None:
+        """Batch hook: write what became of the mails to their decisions, and count it for the rules that acted."""
+        acted = await decisions.note_outcomes(unit.conn, [one.body for one in outcomes])
+        await self._counter.acted(unit.conn, [(one.rule_id, one.at) for one in acted if one.rule_id is not None])
 
 
 async def on_outcome(unit: Unit, outcome: Received[MailOutcome]) -> None:
-    """`on_outcomes` wrote the whole batch."""
+    """`OutcomeNotes.note` wrote the whole batch."""
 
 
 async def on_scanner(unit: Unit, scanner: Received[ScannerSettings]) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.adapters.tables import DECISIONS
-from shared.events import Candidate, MailOutcome
+from shared.events import Candidate, MailOutcome, OutcomeType
 from shared.mail.model import Kind
 
 Key = tuple[str, int]
 """Mail id and run."""
+
+ACTED: Final = frozenset({OutcomeType.TICKET, OutcomeType.UPDATE, OutcomeType.LINK, OutcomeType.ARCHIVED, OutcomeType.IGNORED})
+"""Outcomes a rule's action brings about."""
+
+_NOTE: Final = (
+    update(DECISIONS)
+    .where(DECISIONS.c.mail_id == bindparam("mail"), DECISIONS.c.run == bindparam("number"))
+    .values(outcome=bindparam("body"), outcome_revision=bindparam("revision"), acted_rule_id=bindparam("acted"))
+)
 
 
 @dataclass(frozen=True)
@@ -53,22 +62,41 @@ def _candidates(stored_ones: list[Any]) -> list[Candidate]:
     return [Candidate.model_validate(one) for one in stored_ones]
 
 
-async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) -> None:
-    """Write what became of the mails; of two outcomes of one run the one with the greater revision holds."""
-    statement = (
-        update(DECISIONS)
-        .where(
-            DECISIONS.c.mail_id == bindparam("mail"),
-            DECISIONS.c.run == bindparam("number"),
-            DECISIONS.c.outcome_revision < bindparam("revision"),
-        )
-        .values(outcome=bindparam("body"), outcome_revision=bindparam("revision"))
-    )
-    rows = [
-        {"mail": one.mail_id, "number": one.run, "revision": one.revision, "body": one.model_dump(mode="json")}
-        for one in sorted(outcomes, key=lambda one: (one.mail_id, one.run, one.revision))
-    ]
-    await conn.execute(statement, rows)
+async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
+    """Write what became of the mails; of two outcomes of one run the one with the greater revision holds.
+
+    Returns the outcomes to be counted for the rule they name: of each mail and run the first whose rule acted, whatever comes later.
+    """
+    given: dict[Key, list[MailOutcome]] = {}
+    for one in sorted(outcomes, key=lambda one: one.revision):
+        given.setdefault((one.mail_id, one.run), []).append(one)
+    noted = [_noted(row, given[row.mail_id, row.run]) for row in await _locked(conn, list(given))]
+    if noted:
+        await conn.execute(_NOTE, [values for values, _ in noted])
+    return [acted for _, acted in noted if acted is not None]
+
+
+async def _locked(conn: AsyncConnection, keys: Sequence[Key]) -> Sequence[Any]:
+    """The decisions of the mails that have one, locked in the order of their keys."""
+    of = DECISIONS.c
+    query = select(of.mail_id, of.run, of.outcome, of.outcome_revision, of.acted_rule_id)
+    wanted = query.where(tuple_(of.mail_id, of.run).in_(list(keys))).order_by(of.mail_id, of.run).with_for_update()
+    return (await conn.execute(wanted)).all()
+
+
+def _noted(row: Any, given: Sequence[MailOutcome]) -> tuple[dict[str, Any], MailOutcome | None]:
+    """A decision's new values, and the outcome to be counted."""
+    newest = given[-1]
+    later = newest.revision > row.outcome_revision
+    acted = None if row.acted_rule_id else next((one for one in given if one.rule_id is not None and one.type in ACTED), None)
+    values = {
+        "mail": row.mail_id,
+        "number": row.run,
+        "body": newest.model_dump(mode="json") if later else row.outcome,
+        "revision": newest.revision if later else row.outcome_revision,
+        "acted": row.acted_rule_id if acted is None else acted.rule_id,
+    }
+    return values, acted
 
 
 async def find(conn: AsyncConnection, mail_id: str, run: int | None) -> Row[Any] | None:

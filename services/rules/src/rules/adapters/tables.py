@@ -79,12 +79,13 @@ DECISIONS = Table(
     Column("decided_at", DateTime(timezone=True), nullable=False),
     Column("outcome", NULLABLE_JSON, nullable=True),
     Column("outcome_revision", Integer, nullable=False, server_default="0"),
+    Column("acted_rule_id", String(100), nullable=True),
     Index(None, "scanner_id", "received_at"),
 )
 """One per mail and run: the first that was inserted, for ever. What a command says beyond this is read from the mail again.
 
 `evidence` is what the rules were asked and answered, without what the version of the set says itself (`rules.domain.evidence`); null where
-no rule was asked.
+no rule was asked. `acted_rule_id` is the rule that was counted as having acted on the mail.
 """
 
 RULE_COUNTS = Table(

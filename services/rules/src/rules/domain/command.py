@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from rules.domain.evaluate import Evaluation
 from shared.events import CommandKind, CommandMail, RawMail, TicketCommand
 from shared.mail.limits import TEXT_LIMIT
-from shared.mail.model import Kind, ParsedMail
+from shared.mail.model import DeliveryReport, Fold, Kind, ParsedMail
 from shared.mail.text import cut
 
 T = TypeVar("T")
 Keep = Callable[[list[T], int], list[T]]
 
 KIB: Final = 1024
-# Bytes as JSON. Two texts of 256 KiB and these together stay below 1 MiB by 40 KiB, which field names and the envelope take.
+# Bytes as JSON. Two texts of 256 KiB and these together stay below 1 MiB by 20 KiB, which field names and the envelope take.
 SUBJECT_BYTES: Final = 16 * KIB
 FROM_BYTES: Final = 16 * KIB
 ADDRESSES_BYTES: Final = 56 * KIB
@@ -27,20 +27,40 @@ REFERENCES_BYTES: Final = 56 * KIB
 IN_REPLY_TO_BYTES: Final = 8 * KIB
 ATTACHMENTS_BYTES: Final = 120 * KIB
 CANDIDATES_BYTES: Final = 120 * KIB
+REPORT_BYTES: Final = CANDIDATES_BYTES
+"""A mail with a report has no candidates."""
 DEFECTS_BYTES: Final = 8 * KIB
+FOLDS_BYTES: Final = 16 * KIB
+AUTHENTICATION_BYTES: Final = 4 * KIB
+REASON_CHARS: Final = 500
 
 RUN: Final = 1
 """Run of a mail nobody asked to be decided again."""
+
+
+KINDS: Final = {
+    Kind.OWN: CommandKind.OWN,
+    Kind.BOUNCE: CommandKind.BOUNCE,
+    Kind.RECEIPT: CommandKind.RECEIPT,
+    Kind.PEC_RECEIPT: CommandKind.RECEIPT,
+    Kind.AUTO_REPLY: CommandKind.AUTO_REPLY,
+}
+"""Kinds of mails that are commands of their own."""
+_REPORTING: Final = {CommandKind.BOUNCE, CommandKind.RECEIPT, CommandKind.AUTO_REPLY}
 
 
 def command_of(mail_id: str, raw: RawMail, mail: ParsedMail, evaluation: Evaluation, version: int | None) -> TicketCommand:
     """The command of a decided mail. One with our mark is `own`, with its candidates: tickets tries them where the mark is forged."""
     candidates = evaluation.candidates
     kept = both_ends(candidates, CANDIDATES_BYTES)
+    kind = KINDS.get(mail.kind, CommandKind.MAIL)
     return TicketCommand(
         mail_id=mail_id,
         run=RUN,
-        kind=CommandKind.OWN if mail.kind is Kind.OWN else CommandKind.MAIL,
+        kind=kind,
+        mail_kind=mail.kind.value,
+        kind_reason=mail.kind_reason[:REASON_CHARS],
+        report=_report(mail.report) if kind in _REPORTING and mail.report is not None else None,
         scanner_id=raw.scanner_id,
         received_at=raw.received_at,
         archive_key=raw.archive_key,
@@ -62,6 +82,8 @@ def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
         "in_reply_to": _within(notes, "ids of In-Reply-To", mail.in_reply_to, IN_REPLY_TO_BYTES, first_ones),
         "references": _within(notes, "ids of References", mail.references, REFERENCES_BYTES, both_ends),
         "attachments": _within(notes, "attachments", mail.attachments, ATTACHMENTS_BYTES, first_ones),
+        "folds": _within(notes, "folded passages", _folds(mail.folds, len(text)), FOLDS_BYTES, first_ones),
+        "authentication": _within(notes, "authentication results", mail.authentication, AUTHENTICATION_BYTES, first_ones),
     }
     return CommandMail.model_validate(
         {
@@ -77,6 +99,17 @@ def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
             "defects": first_ones([*notes, *mail.defects], DEFECTS_BYTES),
         }
     )
+
+
+def _folds(folds: Sequence[Fold], length: int) -> list[Fold]:
+    """What of them lies within a text cut to that length."""
+    return [one if one.end <= length else one.model_copy(update={"end": length}) for one in folds if one.start < length]
+
+
+def _report(report: DeliveryReport) -> DeliveryReport:
+    """The report with as many recipients as an event carries."""
+    left = REPORT_BYTES - _json_bytes(report.model_copy(update={"recipients": []}))
+    return report.model_copy(update={"recipients": first_ones(report.recipients, left)})
 
 
 def _within(notes: list[str], what: str, items: list[T], limit: int, keep: Keep[T]) -> list[T]:
