@@ -10,7 +10,7 @@ from shared.mail.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, receipt
 from shared.mail.mark import OWN_HEADER
 from shared.mail.marks import MARK_FIELDS
 from shared.mail.model import Kind
-from shared.mail.out_of_office import is_prefixed
+from shared.mail.out_of_office import is_fixed
 from shared.mail.parts import Structure
 from shared.mail.pec import PEC_FIELDS, certified
 from shared.mail.signs import SUSPICIOUS, Signs, subject_of
@@ -56,4 +56,4 @@ def _ordinary(structure: Structure) -> bool:
     for part in structure.parts:
         if part.type in REPORT_TYPES:
             return False
-    return "report-type" not in structure.root.params and not (fields.first("In-Reply-To") and is_prefixed(subject_of(fields)))
+    return "report-type" not in structure.root.params and not (fields.first("In-Reply-To") and is_fixed(subject_of(fields)))
