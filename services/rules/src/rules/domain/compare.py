@@ -38,7 +38,7 @@ def _change(old: tuple[int, StoredRule] | None, position: int, rule: StoredRule,
     if old is None:
         return RuleChange(rule_id=rule.id, rule_name=rule.name, what="added")
     was_at, was = old
-    fields = _altered(was, rule)
+    fields = [] if was == rule else _altered(was, rule)
     place = [RuleFieldChange(field="position", before=was_at, after=position)] if moved else []
     if not fields and not place:
         return None
