@@ -18,6 +18,7 @@ _LOOSE_TAG: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,63})([^>]*+)>")
 _ATTRIBUTE: Final = re.compile(r"([a-zA-Z-]{1,32})\s{0,8}=\s{0,8}(?:\"([^\"]{0,2048})\"|'([^']{0,2048})'|([^\s\"'>]{1,2048}))")
 _OPENING: Final = re.compile(r"<(?=[a-zA-Z/!?])")
 _HIDDEN: Final = re.compile(r"display\s{0,4}:\s{0,4}none", re.IGNORECASE)
+_BORDER: Final = re.compile(r"border[a-z-]{0,16}\s{0,4}:\s{0,4}+(?!none|medium none|0(?!\.))", re.IGNORECASE)
 _BLANKS: Final = re.compile(r"[ \t\r\n\f\u200b\u200c\u034f\ufeff]+")
 _SCHEME: Final = re.compile(r"^(?:https?://|mailto:)")
 _SPACES: Final = re.compile(r" {2,}")
@@ -78,6 +79,8 @@ class _Page:
     out: list[str] = field(default_factory=list)
     line: list[str] = field(default_factory=list)
     quote: int = 0
+    outside: list[int] = field(default_factory=list)
+    """Quote depth outside of each open blockquote."""
     pre: int = 0
     gap: int | None = None
     """Quote depth of the blank line wanted before the next text."""
@@ -178,14 +181,30 @@ def _tag(page: _Page, closing: bool, name: str, attributes: str) -> None:
     elif name in _BLOCKS:
         page.block()
     if name == "blockquote":
-        page.quote = max(0, page.quote - 1) if closing else min(_MAX_QUOTE, page.quote + 1)
-        page.gap = min(page.gap or 0, page.quote)
+        _blockquote(page, closing, attributes)
     elif name == "pre":
         page.pre = max(0, page.pre - 1) if closing else page.pre + 1
     elif name == "a":
         _link(page, closing, attributes)
     elif not closing:
         _opened(page, name, attributes)
+
+
+def _blockquote(page: _Page, closing: bool, attributes: str) -> None:
+    if not closing:
+        page.outside.append(page.quote)
+        page.quote = min(_MAX_QUOTE, page.quote + _is_quote(attributes))
+    elif page.outside:
+        page.quote = page.outside.pop()
+    page.gap = min(page.gap or 0, page.quote)
+
+
+def _is_quote(attributes: str) -> bool:
+    """Not when it only indents: the editors of browsers and mail clients indent the writer's own text by a blockquote without a border."""
+    if any(_attribute(attributes, name) for name in ("type", "cite", "class")):
+        return True
+    style = _attribute(attributes, "style")
+    return not style or _BORDER.search(style) is not None
 
 
 def _within_hidden(page: _Page, closing: bool, name: str) -> None:
