@@ -40,6 +40,7 @@ class DraftRule(RuleIn):
     """A rule of a draft. `id` is that of a rule of today's set it stands for; a new rule has none."""
 
     id: str | None = Field(default=None, max_length=100)
+    builtin: bool = Field(default=False, description="Told in answers; what is built in is known by its id")
 
 
 class RuleSimulationIn(ApiModel):

@@ -34,7 +34,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "run": ({"type": "integer", "minimum": 1}, "The mail's last run by default"),
     "against": ({"type": "integer", "minimum": 1}, "The other version"),
     "change": ({"type": "string", "enum": ["none", "rule", "outcome", "new", "failed"]}, "Only mails that change in this way"),
-    "before": ({"type": "string"}, "Only mails with this outcome before; `none` for those without"),
+    "before": ({"type": "string"}, "Only mails that had become this"),
     "after": ({"type": "string"}, "Only mails that would get this outcome"),
     "since": ({"type": "string", "format": "date-time"}, "Only mails received since"),
 }
