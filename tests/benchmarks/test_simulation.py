@@ -28,7 +28,7 @@ MAILS: Final = 1_000
 RULES: Final = 50
 ASKED_S: Final = 10.0
 BATCH: Final = 200
-LOOK_EVERY_S: Final = 0.05
+LOOK_EVERY_S: Final = 0.1
 
 
 @pytest.fixture

@@ -148,14 +148,17 @@ async def test_a_simulation_whose_process_died_is_begun_anew_by_another(at: Simu
         assert not await simulations.beat(conn, dead, 60, {})
 
 
-async def test_a_process_that_lost_its_simulation_leaves_it_to_the_other(at: Simulating) -> None:
+@pytest.mark.parametrize("answers", [False, True], ids=["while it waits for tickets", "as tickets answers"])
+async def test_a_process_that_lost_its_simulation_leaves_it_to_the_other(at: Simulating, *, answers: bool) -> None:
     await at.store("m")
     at.tickets.behaviour.stalled = True
     simulation_id = await at.ask(LAST)
     slow = asyncio.create_task(at.make_simulator(simulation_lease_seconds=2).run_one())
     await eventually_async(lambda: total(at, simulation_id))
     await at.execute("update simulations set holder = 'another'")
-    assert await asyncio.wait_for(slow, 10)
+    if answers:
+        at.tickets.released.set()
+    assert await asyncio.wait_for(slow, 20)
     assert (await at.show(simulation_id))["mails"] == []
     assert await at.execute("select state, holder from simulations") == [("running", "another")]
 
