@@ -29,6 +29,7 @@ _MAILTO: Final = re.compile(r"[\[<]?\s{0,4}mailto:$", re.IGNORECASE)
 _COMMENT: Final = re.compile(r"\([^()]{0,256}\)")
 _SHORT: Final = 256
 _MAX_PHRASE: Final = 4096
+_MAX_PIECES: Final = 4096
 _QUOTED_LOCAL: Final = re.compile(r'"(?:[^"\\]|\\.){1,64}"@[^\s"]+')
 _WORD_START: Final = re.compile(r"\s*=\?")
 
@@ -95,7 +96,7 @@ def tolerant_addresses(value: str) -> list[Address]:
             pending = _colon(pending, value, pos)
         elif piece[0] == "<":
             pending = _angle(pending, piece, found)
-        else:
+        elif len(pending.phrase) < _MAX_PIECES:
             pending.phrase.append(piece)
     _finish(pending, found)
     return found[:MAX_ADDRESSES]
@@ -117,7 +118,8 @@ def _colon(pending: _Pending, value: str, pos: int) -> _Pending:
     rest = value[pos : pos + 2048]
     if pending.angle is None and ";" in rest:
         return _Pending()
-    pending.phrase.append(":")
+    if len(pending.phrase) < _MAX_PIECES:
+        pending.phrase.append(":")
     return pending
 
 
