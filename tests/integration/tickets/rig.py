@@ -161,6 +161,15 @@ class Rig:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def resolve(self, *commands: TicketCommand) -> list[dict[str, Any]]:
+        """`POST /resolutions`."""
+        bodies = [one.model_dump(mode="json", by_alias=True) for one in commands]
+        answer = await self.api.post("/resolutions", json={"commands": bodies})
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        assert [item["mail_id"] for item in items] == [one.mail_id for one in commands]
+        return items
+
     async def tickets(self) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = (await self.get("/tickets", limit=200))["items"]
         return items

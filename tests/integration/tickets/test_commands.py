@@ -6,23 +6,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from alembic import command as alembic
-from pydantic import SecretStr
 from sqlalchemy import select
 
-from shared.database import alembic_config
 from shared.events import Action, ActionType, Candidate, CommandKind, Lookup
 from shared.mail.model import Address, Attachment
-from shared.service import migrations_folder
 from shared.topics import TICKET_COMMANDS
 from tests.integration.tickets.rig import CREATE, NOON, REPLY, Rig, command, command_record, failure, mail, record, update
 from tickets.adapters.tables import MESSAGING
 
 pytestmark = pytest.mark.connected
-
-
-def test_the_migrations_make_exactly_the_tables(tickets_database: str) -> None:
-    alembic.check(alembic_config(migrations_folder("tickets"), SecretStr(tickets_database).get_secret_value()))
 
 
 async def test_a_mail_becomes_a_ticket(rig: Rig) -> None:

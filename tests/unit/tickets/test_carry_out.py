@@ -113,11 +113,90 @@ def test_a_rule_sets_status_priority_and_category_and_an_unknown_status_is_left_
     assert effects.ticket.status == "open"
 
 
+def test_a_rule_gives_the_ticket_to_an_operator_and_adds_tags() -> None:
+    tagged = replace(TICKET, assignee="olga@company.example", tags=("vip",))
+    effects = carry_out(command(update(tags=["VIP", " Big  Order ", " "])), desk(tagged), NOON)
+    assert effects.ticket is not None
+    assert (effects.ticket.assignee, effects.ticket.tags) == ("olga@company.example", ("vip", "big order"))
+    options: dict[str, Any] = {"assignee": "Piet@company.example", "tags": ["new"]}
+    for rule in (update(**options), candidate(ActionType.CREATE_TICKET, **options)):
+        effects = carry_out(command(rule), desk(), NOON)
+        assert effects.ticket is not None
+        assert (effects.ticket.assignee, effects.ticket.tags) == ("piet@company.example", ("new",))
+
+
+def test_a_ticket_has_fifty_tags_at_most_and_keeps_those_it_had() -> None:
+    tagged = replace(TICKET, tags=tuple(f"t{number}" for number in range(49)))
+    effects = carry_out(command(update(tags=["a", "b"])), desk(tagged), NOON)
+    assert effects.ticket is not None
+    assert effects.ticket.tags == (*tagged.tags, "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "contacts", "filed"),
+    [
+        (ActionType.LINK_SENDER, None, {ANNA: "c1"}, "c1"),
+        (ActionType.LINK_SENDER, "contact", {ANNA: "c1"}, "c1"),
+        (ActionType.LINK_SENDER, "account", {ANNA: "c1"}, None),
+        (ActionType.LINK_SENDER, "lead", {ANNA: "c1"}, None),
+        (ActionType.LINK_SENDER, None, {"bob@customer.example": "c2"}, None),
+        (ActionType.LINK_RECIPIENT, None, {"bob@customer.example": "c2", "eve@other.example": "c3"}, "c2"),
+        (ActionType.LINK_RECIPIENT, None, {"eve@other.example": "c3"}, "c3"),
+        (ActionType.LINK_RECIPIENT, None, {"help@company.example": "c4"}, None),
+        (ActionType.LINK_RECIPIENT, None, {ANNA: "c1"}, None),
+    ],
+)
+def test_a_mail_is_filed_with_the_contact_that_has_the_address(
+    kind: ActionType, record: str | None, contacts: dict[str, str], filed: str | None
+) -> None:
+    asked = command(candidate(kind, record=record, create_lead=True))
+    assert asked.mail is not None
+    to = [Address(address=address) for address in ("Help@company.example", "Bob@customer.example", "")]
+    mail = asked.mail.model_copy(update={"to": to, "cc": [Address(address="eve@other.example")]})
+    effects = carry_out(asked.model_copy(update={"mail": mail}), desk(contacts=contacts), NOON)
+    mailed = outcome(effects)
+    assert effects.ticket is None
+    expected = (OutcomeType.LINK, "contact", filed) if filed else (OutcomeType.UNMATCHED, None, None)
+    assert (mailed.type, mailed.record_type, mailed.record_id) == expected
+
+
 def test_the_first_rule_whose_action_takes_wins() -> None:
     passes = [candidate(ActionType.LINK_SENDER), update("8"), candidate(ActionType.ARCHIVE), CREATE]
     effects = carry_out(command(*passes), desk(), NOON)
     assert (outcome(effects).type, outcome(effects).rule_id) == (OutcomeType.ARCHIVED, "archive")
     assert effects.ticket is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "authentication", "change", "linked"),
+    [
+        (update(), ["spf=pass", "dmarc=pass"], Change.APPENDED, None),
+        (update(), ["spf=fail", "dmarc=none"], Change.APPENDED, None),
+        (update(), ["dkim=pass", "dmarc=fail"], Change.OPENED, 7),
+        (update("", lookup="conversation"), ["dmarc=fail"], Change.OPENED, 7),
+        (update(participants_only=False), ["dmarc=fail"], Change.APPENDED, None),
+    ],
+)
+def test_a_participant_whose_mail_fails_dmarc_is_a_stranger(
+    rule: Candidate, authentication: list[str], change: Change, linked: int | None
+) -> None:
+    asked = command(rule, references=["<ours@x>"])
+    assert asked.mail is not None
+    asked = asked.model_copy(update={"mail": asked.mail.model_copy(update={"authentication": authentication})})
+    effects = carry_out(asked, desk(ids={"<ours@x>": [KnownId(7, "s1", OURS_ORIGIN)]}), NOON)
+    assert effects.change is change
+    assert (effects.ticket.linked_ticket_id if effects.ticket else None) == linked
+    assert ("DMARC" in (outcome(effects).reason or "")) is (linked is not None)
+
+
+def test_a_forged_sender_does_not_choose_among_the_tickets_of_a_conversation() -> None:
+    newer = replace(TICKET, id=9)
+    state = desk(ids={"<a@x>": [KnownId(7, "s1", MAIL_ORIGIN), KnownId(9, "s1", MAIL_ORIGIN)]}, tickets={7: TICKET, 9: newer})
+    asked = command(BY_CONVERSATION, references=["<a@x>"])
+    assert asked.mail is not None
+    forged = asked.model_copy(update={"mail": asked.mail.model_copy(update={"authentication": ["dmarc=fail"]})})
+    found = [carry_out(one, state, NOON).ticket for one in (asked, forged)]
+    assert [(ticket.id, ticket.linked_ticket_id) for ticket in found if ticket] == [(7, None), (-1, 9)]
 
 
 BY_CONVERSATION = update("", lookup=Lookup.CONVERSATION.value)

@@ -27,6 +27,8 @@ def emit_outcome(unit: Unit, mail: MailState, ticket_id: int | None, cause: Enve
         rule_id=mail.rule_id,
         rule_name=mail.rule_name,
         reason=mail.reason[:REASON_CHARS] if mail.reason else None,
+        record_type=mail.record_type,
+        record_id=mail.record_id,
         at=mail.at,
     )
     event_id = derived_id(mail.mail_id, mail.run, mail.revision, "outcome")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -19,11 +18,12 @@ from shared.observability import get_logger
 from tickets.adapters.deliveries import record_delivery
 from tickets.adapters.desk import load_desk, load_mails
 from tickets.adapters.rows import message_id_of
-from tickets.adapters.save import Done, Numbers, save
+from tickets.adapters.save import Done, Numbers, next_history_ids, save
 from tickets.adapters.tables import scanners
 from tickets.domain.carry_out import apply, carry_out
 from tickets.domain.keys import address_key, lock_names
 from tickets.domain.state import Change, Desk, Effects, MailState
+from tickets.domain.storable import storable, without_nul
 from tickets.events import emit_outcome, emit_ticket_event
 
 log = get_logger("tickets")
@@ -42,10 +42,10 @@ async def on_commands(unit: Unit, received: Sequence[Received[TicketCommand]]) -
     """A batch of commands: load all they need, decide one after the other, store all they did, tell it."""
     commands = [_body(one) for one in received]
     desk = await load_desk(unit.conn, commands)
-    at = unit.clock()
+    at, history_ids = unit.clock(), await next_history_ids(unit.conn, len(commands))
     done: list[Done] = []
-    for one, command in zip(received, commands, strict=True):
-        effects = carry_out(command, desk, at, asked_again=one.envelope.resend > 0)
+    for one, command, history_id in zip(received, commands, history_ids, strict=True):
+        effects = carry_out(command, desk, at, history_id=history_id, asked_again=one.envelope.resend > 0)
         apply(effects, command, desk)
         done.append(Done(command, effects))
     number = await save(unit.conn, done, desk)
@@ -64,7 +64,8 @@ async def on_command_failure(unit: Unit, failed: Failed) -> None:
         log.error("a dead letter names no mail", reason=failed.reason[:300])
         return
     desk = Desk(mails=await load_mails(unit.conn, [command.mail_id]))
-    done = Done(command, carry_out(command, desk, unit.clock()))
+    (history_id,) = await next_history_ids(unit.conn, 1)
+    done = Done(command, carry_out(command, desk, unit.clock(), history_id=history_id))
     number = await save(unit.conn, [done], desk)
     _tell(unit, done, desk, number, failed.envelope)
 
@@ -165,17 +166,4 @@ async def on_delivery(unit: Unit, received: Received[MailDelivery]) -> None:
 
 def _body(received: Received[TicketCommand]) -> TicketCommand:
     """Postgres' texts take no NUL; a command from a healthy rules service has none."""
-    if ESCAPED_NUL not in received.value:
-        return received.body
-    return TicketCommand.model_validate(without_nul(json.loads(received.value)))
-
-
-def without_nul(value: Any) -> Any:
-    """A JSON value whose texts have U+FFFD in place of NUL."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")
-    if isinstance(value, list):
-        return [without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {without_nul(name): without_nul(item) for name, item in value.items()}
-    return value
+    return storable(received.body) if ESCAPED_NUL in received.value else received.body

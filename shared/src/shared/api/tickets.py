@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.api.common import ApiModel, Name
 from shared.events import DeliveryState
+from shared.mail.model import Fold
 
 
 class AttachmentView(ApiModel):
@@ -54,6 +55,12 @@ class ContactRef(ApiModel):
     name: str
 
 
+MAX_TAGS = 50
+Assignee = Annotated[str, Field(max_length=320, description="Operator it is given to, by mail address, in lower case")]
+Tags = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=50)]],
+    Field(max_length=MAX_TAGS, description="In lower case, each once, in the order they were added"),
+]
 TicketStatus = Literal["open", "in_progress", "waiting", "closed"]
 
 
@@ -66,6 +73,8 @@ class Ticket(ApiModel):
     status: TicketStatus
     priority: str
     category: str | None = None
+    assignee: Assignee | None = None
+    tags: Tags = []
     source: Literal["mail", "manual"]
     scanner_id: str | None = None
     sender: str | None = None
@@ -86,15 +95,19 @@ class TicketIn(ApiModel):
     title: Name
     description: str = Field(default="", max_length=100_000)
     priority: str = Field(default="normal", max_length=40)
+    assignee: Assignee | None = None
+    tags: Tags = []
 
 
 class TicketPatch(ApiModel):
-    """PATCH /tickets/{id}."""
+    """PATCH /tickets/{id}. A null category or assignee takes it away; `tags` replaces all of them."""
 
     title: Name | None = None
     status: TicketStatus | None = None
     priority: Annotated[str, Field(max_length=40)] | None = None
     category: Annotated[str, Field(max_length=200)] | None = None
+    assignee: Assignee | None = None
+    tags: Tags | None = None
 
 
 class DeliveryView(ApiModel):
@@ -114,9 +127,10 @@ class Message(ApiModel):
     direction: Literal["in", "out"]
     sender: str
     text: str
+    folds: list[Fold] = Field(default=[], description="Quoted history and signature within `text`, in order, to be shown folded")
     html: str | None = None
     attachments: list[AttachmentView] = []
-    mail_id: str | None = None
+    mail_id: str | None = Field(default=None, description="The mail it was made of; GET /mails/{id}/decision says why it is here")
     message_id: str | None = None
     delivery: DeliveryState | None = Field(default=None, description="The worst of `deliveries`")
     deliveries: list[DeliveryView] = []

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events import Lookup, OutcomeType, TicketCommand
+from shared.events import OutcomeType, TicketCommand
 from tickets.adapters.tables import contact_addresses, mails, participants, scanners, spam_senders, tickets
-from tickets.domain.keys import address_key, conversation_ids, lookup_keys, referred_ids
 from tickets.domain.state import Desk, KnownId, MailState, TicketState
+from tickets.domain.wanted import Wanted
 
+TICKET_COLUMNS = [column for column in tickets.c if column.name not in {"description", "recipients"}]
+"""What a decision may look at: not the text, which may be 256 KiB."""
 TICKETS_PER_ID = 20
 """A Message-ID that many forged mails refer to leads to so many tickets at most, the newest."""
 
@@ -38,34 +39,6 @@ _TITLES = text(
 )
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a batch's commands look up."""
-
-    mails: list[str]
-    senders: list[str]
-    ids: list[str]
-    numbers: list[int]
-    titles: list[tuple[str, str]]
-
-    @classmethod
-    def by(cls, commands: Sequence[TicketCommand]) -> Wanted:
-        contents = [command.mail for command in commands if command.mail is not None]
-        keyed = [
-            (command.scanner_id, candidate.action.lookup, key)
-            for command in commands
-            for candidate in command.candidates
-            for key in lookup_keys(candidate)
-        ]
-        return cls(
-            mails=sorted({command.mail_id for command in commands}),
-            senders=sorted({address_key(mail.from_.address) for mail in contents if mail.from_} - {""}),
-            ids=sorted({key for mail in contents for key in [*conversation_ids(mail), *referred_ids(mail)]}),
-            numbers=sorted({int(key) for _, lookup, key in keyed if lookup is Lookup.TICKET_ID}),
-            titles=sorted({(scanner, key) for scanner, lookup, key in keyed if lookup is Lookup.TITLE}),
-        )
-
-
 async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) -> Desk:
     """Locks the senders (shared: marking one as spam waits for us, other mails of his do not) and the tickets found."""
     wanted = Wanted.by(commands)
@@ -73,8 +46,7 @@ async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) ->
         await conn.execute(_SHARED_LOCKS, {"senders": wanted.senders})
     desk = Desk(own=await own_addresses(conn))
     desk.mails = await load_mails(conn, wanted.mails)
-    if wanted.senders:
-        await _load_senders(conn, wanted, desk)
+    desk.spam, desk.contacts = await load_lists(conn, wanted)
     await _load_ids(conn, wanted, desk)
     await _load_titles(conn, wanted, desk)
     await _load_tickets(conn, wanted, desk)
@@ -92,11 +64,14 @@ async def own_addresses(conn: AsyncConnection) -> frozenset[str]:
     return frozenset((await conn.execute(query)).scalars())
 
 
-async def _load_senders(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
+async def load_lists(conn: AsyncConnection, wanted: Wanted) -> tuple[frozenset[str], dict[str, str]]:
+    """Listed senders, and contacts by address."""
+    if not wanted.addresses:
+        return frozenset(), {}
     listed = select(spam_senders.c.folded).where(spam_senders.c.folded.in_(wanted.senders))
-    desk.spam = frozenset((await conn.execute(listed)).scalars())
-    known = select(contact_addresses.c.folded, contact_addresses.c.contact_id).where(contact_addresses.c.folded.in_(wanted.senders))
-    desk.contacts = {row.folded: row.contact_id for row in await conn.execute(known)}
+    known = select(contact_addresses.c.folded, contact_addresses.c.contact_id).where(contact_addresses.c.folded.in_(wanted.addresses))
+    spam = frozenset((await conn.execute(listed)).scalars())
+    return spam, {row.folded: row.contact_id for row in await conn.execute(known)}
 
 
 async def _load_ids(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
@@ -118,7 +93,7 @@ async def _load_tickets(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> No
     numbers = {*wanted.numbers, *desk.titles.values(), *(known.ticket_id for found in desk.ids.values() for known in found)}
     if not numbers:
         return
-    query = select(tickets).where(tickets.c.id.in_(sorted(numbers))).order_by(tickets.c.id).with_for_update(key_share=True)
+    query = select(*TICKET_COLUMNS).where(tickets.c.id.in_(sorted(numbers))).order_by(tickets.c.id).with_for_update(key_share=True)
     desk.tickets = {row.id: ticket_state(row) for row in await conn.execute(query)}
     people = select(participants).where(participants.c.ticket_id.in_(list(desk.tickets)), participants.c.address.in_(wanted.senders))
     for row in await conn.execute(people):
@@ -126,7 +101,7 @@ async def _load_tickets(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> No
 
 
 def ticket_state(row: Row[Any]) -> TicketState:
-    """A row of `tickets` as the domain sees it."""
+    """A row of `TICKET_COLUMNS` as the domain sees it."""
     return TicketState(
         id=row.id,
         scanner_id=row.scanner_id,
@@ -134,11 +109,14 @@ def ticket_state(row: Row[Any]) -> TicketState:
         status=row.status,
         priority=row.priority,
         category=row.category,
+        assignee=row.assignee,
+        tags=tuple(row.tags),
         deleted=row.deleted_at is not None,
         closed_at=row.closed_at,
         linked_ticket_id=row.linked_ticket_id,
         contact_id=row.contact_id,
         version=row.version,
+        history_id=row.history_id,
     )
 
 
@@ -159,4 +137,7 @@ def mail_state(row: Row[Any]) -> MailState:
         sender=row.sender_folded,
         archive_key=row.archive_key,
         received_at=row.received_at,
+        record_type=row.record_type,
+        record_id=row.record_id,
+        history_id=row.history_id,
     )

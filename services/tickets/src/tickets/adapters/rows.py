@@ -37,6 +37,9 @@ def mail_row(mail: MailState, number: Number) -> Row:
         "sender_folded": mail.sender,
         "archive_key": mail.archive_key,
         "received_at": mail.received_at,
+        "record_type": mail.record_type,
+        "record_id": mail.record_id,
+        "history_id": mail.history_id,
     }
 
 
@@ -50,6 +53,8 @@ def ticket_row(ticket: TicketState, command: TicketCommand, mail: CommandMail, s
         "status": ticket.status,
         "priority": ticket.priority,
         "category": ticket.category,
+        "assignee": ticket.assignee,
+        "tags": ticket.tags,
         "source": "mail",
         "scanner_id": command.scanner_id,
         "sender": sender,
@@ -60,6 +65,7 @@ def ticket_row(ticket: TicketState, command: TicketCommand, mail: CommandMail, s
         "closed_at": ticket.closed_at,
         "created_at": state.at,
         "updated_at": state.at,
+        "history_id": ticket.history_id,
     }
 
 
@@ -76,6 +82,7 @@ def message_row(command: TicketCommand, mail: CommandMail, state: MailState, tic
         "recipients": _addresses(mail.to),
         "cc": _addresses(mail.cc),
         "text": mail.text,
+        "folds": [fold.model_dump() for fold in mail.folds],
         "html": mail.html,
         "mail_id": command.mail_id,
         "message_id": mail.message_id,

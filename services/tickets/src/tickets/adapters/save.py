@@ -12,14 +12,15 @@ from shared.events import TicketCommand
 from tickets.adapters.bulk import insert_rows, update_rows
 from tickets.adapters.rows import Row, attachment_rows, mail_row, message_row, ticket_row
 from tickets.adapters.tables import attachments, mails, message_ids, messages, participants, spam_senders, tickets
-from tickets.domain.carry_out import learned_ids, people
+from tickets.domain.learned import learned_ids, people
 from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Change, Desk, Effects
 
 _UPGRADED = (
-    f"on conflict (message_id, ticket_id) do update set origin = excluded.origin "
+    f"on conflict (message_id, ticket_id) do update set origin = excluded.origin, mail_history_id = excluded.mail_history_id "
     f"where message_ids.origin = '{REFERRED_ORIGIN}' and excluded.origin = '{MAIL_ORIGIN}'"
 )
 """An id that was only referred to becomes a mail's when that mail comes; an id of ours stays ours."""
+_NEXT_HISTORY_IDS = text("select nextval('history') from generate_series(1, :count)")
 _NEXT_NUMBERS = text("select nextval(pg_get_serial_sequence('tickets', 'id')) from generate_series(1, :count)")
 
 
@@ -39,6 +40,11 @@ class Numbers:
 
     def __call__(self, ticket_id: int | None) -> int | None:
         return self._given.get(ticket_id, ticket_id) if ticket_id is not None else None
+
+
+async def next_history_ids(conn: AsyncConnection, count: int) -> list[int]:
+    """Places in the history for so many commands; taken when all their locks are held."""
+    return sorted((await conn.execute(_NEXT_HISTORY_IDS, {"count": count})).scalars())
 
 
 async def save(conn: AsyncConnection, done: Sequence[Done], desk: Desk) -> Numbers:
@@ -78,6 +84,8 @@ async def _update_tickets(conn: AsyncConnection, done: Sequence[Done], desk: Des
             "status": ticket.status,
             "priority": ticket.priority,
             "category": ticket.category,
+            "assignee": ticket.assignee,
+            "tags": ticket.tags,
             "closed_at": ticket.closed_at,
             "version": ticket.version,
         }
@@ -106,14 +114,26 @@ async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk
         message_rows.append(message_row(one.command, mail, state, ticket_id))
         files.extend(attachment_rows(one.command, mail, ticket_id))
         for key, origin in learned_ids(mail):
-            if origin != REFERRED_ORIGIN or (key, ticket_id) not in ids:
-                ids[key, ticket_id] = {"message_id": key, "ticket_id": ticket_id, "scanner_id": one.command.scanner_id, "origin": origin}
+            row = ids.setdefault((key, ticket_id), _id_row(key, ticket_id, one.command.scanner_id, state.history_id))
+            if origin == MAIL_ORIGIN and row["origin"] != MAIL_ORIGIN:
+                row.update(origin=MAIL_ORIGIN, mail_history_id=state.history_id)
         for address in people(mail, desk.own):
-            takers[address, ticket_id] = {"ticket_id": ticket_id, "address": address}
+            takers.setdefault((address, ticket_id), {"ticket_id": ticket_id, "address": address, "history_id": state.history_id})
     await insert_rows(conn, messages, message_rows)
     await insert_rows(conn, attachments, files)
     await insert_rows(conn, participants, list(takers.values()), "on conflict do nothing")
     await insert_rows(conn, message_ids, list(ids.values()), _UPGRADED)
+
+
+def _id_row(key: str, ticket_id: int | None, scanner_id: str, history_id: int) -> Row:
+    return {
+        "message_id": key,
+        "ticket_id": ticket_id,
+        "scanner_id": scanner_id,
+        "origin": REFERRED_ORIGIN,
+        "history_id": history_id,
+        "mail_history_id": None,
+    }
 
 
 async def count_hits(conn: AsyncConnection, hits: Sequence[str]) -> None:

@@ -1,5 +1,9 @@
 """The tables of tickets. Every look-up a command, a list or a sweep does has its index here.
 
+`history_id` numbers what was done in the order it was done: a mail carried out, a ticket opened, a participant brought, a Message-ID
+learned. What a mail itself did has the mail's own number. It is taken under the locks that keep related commands apart, so of two
+that could see each other the later has the higher.
+
 Texts that are looked up are stored as `domain.keys.index_key` makes them: a B-tree entry may not exceed 2,704 bytes.
 """
 
@@ -14,6 +18,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Sequence,
     String,
     Table,
     Text,
@@ -27,6 +32,7 @@ from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+HISTORY = Sequence("history", metadata=METADATA, data_type=BigInteger)
 
 
 def _now(name: str) -> Column[object]:
@@ -39,6 +45,10 @@ def _at(name: str, *, nullable: bool = True) -> Column[object]:
 
 def _ticket(*, nullable: bool = False, primary_key: bool = False) -> Column[object]:
     return Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=nullable, primary_key=primary_key)
+
+
+def _history_id() -> Column[object]:
+    return Column("history_id", BigInteger, nullable=False, server_default=HISTORY.next_value())
 
 
 contacts = Table(
@@ -70,6 +80,8 @@ tickets = Table(
     Column("status", String(40), nullable=False, server_default="open"),
     Column("priority", String(40), nullable=False, server_default="normal"),
     Column("category", String(200), nullable=True),
+    Column("assignee", Text, nullable=True),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
     Column("source", String(10), nullable=False),
     Column("scanner_id", Text, nullable=True),
     Column("sender", Text, nullable=True),
@@ -84,11 +96,15 @@ tickets = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     _now("created_at"),
     _now("updated_at"),
+    _history_id(),
     Index("ix_tickets_title", "folded_title", "id"),
+    Index("ix_tickets_title_history", "folded_title", "history_id"),
     Index("ix_tickets_contact", "contact_id", "id"),
     Index("ix_tickets_sender", "sender_folded", "id"),
     Index("ix_tickets_status", "status", "id", postgresql_where=text("deleted_at is null")),
     Index("ix_tickets_scanner", "scanner_id", "id", postgresql_where=text("deleted_at is null")),
+    Index("ix_tickets_assignee", "assignee", "id", postgresql_where=text("deleted_at is null")),
+    Index("ix_tickets_tags", "tags", postgresql_using="gin"),
     Index("ix_tickets_source", "source", "id", postgresql_where=text("deleted_at is null")),
     Index("ix_tickets_linked", "linked_ticket_id", postgresql_where=text("linked_ticket_id is not null")),
 )
@@ -106,6 +122,7 @@ messages = Table(
     Column("recipients", JSONB, nullable=False, server_default="[]"),
     Column("cc", JSONB, nullable=False, server_default="[]"),
     Column("text", Text, nullable=False),
+    Column("folds", JSONB, nullable=False, server_default="[]"),
     Column("html", Text, nullable=True),
     Column("mail_id", Text, nullable=True, unique=True),
     Column("message_id", Text, nullable=True),
@@ -126,6 +143,8 @@ message_ids = Table(
     Column("scanner_id", Text, nullable=True),
     Column("origin", String(10), nullable=False),
     _now("created_at"),
+    _history_id(),
+    Column("mail_history_id", BigInteger, nullable=True, comment="Origin mail: since when; before, it was only referred to"),
     Index(None, "ticket_id"),
 )
 
@@ -134,6 +153,7 @@ participants = Table(
     METADATA,
     _ticket(primary_key=True),
     Column("address", Text, primary_key=True),
+    _history_id(),
 )
 
 attachments = Table(
@@ -172,6 +192,9 @@ mails = Table(
     Column("archive_key", Text, nullable=False, server_default=""),
     _at("received_at"),
     _at("at", nullable=False),
+    Column("record_type", String(10), nullable=True),
+    Column("record_id", String(36), nullable=True),
+    _history_id(),
     Index(None, "ticket_id"),
     Index("ix_mails_spam", "sender_folded", postgresql_where=text("type = 'spam'")),
 )

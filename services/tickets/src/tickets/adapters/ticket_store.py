@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.http import not_found
 from tickets.adapters.tables import contacts, messages, tickets
 from tickets.domain.keys import MAX_BIGINT
+from tickets.domain.labels import tag_key
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,22 @@ class Filter:
     source: str | None = None
     scanner_id: str | None = None
     contact_id: str | None = None
+    assignee: str | None = None
+    tag: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        exact = {"status": self.status, "source": self.source, "scanner_id": self.scanner_id, "contact_id": self.contact_id}
-        found = [tickets.c[name] == value.replace("\x00", "") for name, value in exact.items() if value is not None]
+        exact = {
+            "status": self.status,
+            "source": self.source,
+            "scanner_id": self.scanner_id,
+            "contact_id": self.contact_id,
+            "assignee": self.assignee and self.assignee.lower(),
+        }
+        found: list[ColumnElement[bool]] = [
+            tickets.c[name] == value.replace("\x00", "") for name, value in exact.items() if value is not None
+        ]
+        if self.tag is not None:
+            found.append(tickets.c.tags.contains([tag_key(self.tag.replace("\x00", ""))]))
         words = (self.q or "").replace("\x00", "").strip()
         return [*found, *([_contains(words)] if words else []), tickets.c.deleted_at.is_(None)]
 

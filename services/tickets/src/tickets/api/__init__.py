@@ -9,6 +9,7 @@ from shared.messaging.outbox import Outbox
 from tickets.api.comments import comments_router
 from tickets.api.contacts import contacts_router
 from tickets.api.messages import messages_router
+from tickets.api.resolutions import resolutions_router
 from tickets.api.spam import spam_router
 from tickets.api.tickets import tickets_router
 from tickets.spam import SpamJobs
@@ -22,4 +23,5 @@ def routers(outbox: Outbox, archive: Archive, jobs: SpamJobs) -> list[APIRouter]
         messages_router(outbox, archive),
         comments_router(outbox),
         contacts_router(outbox),
+        resolutions_router(outbox),
     ]

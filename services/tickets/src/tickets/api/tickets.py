@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -16,9 +17,11 @@ from tickets.adapters.ticket_store import Filter, change_ticket, get_ticket, ins
 from tickets.api.common import new_id, number_cursor, one_line_title, plain
 from tickets.api.views import ticket_view
 from tickets.domain.keys import title_key
+from tickets.domain.labels import assignee_key, with_tags
 from tickets.events import emit_ticket_event
 from tickets.spam import restore
 
+CLEARABLE = frozenset({"category", "assignee"})
 Text = Annotated[str | None, Query(max_length=500)]
 
 
@@ -40,8 +43,10 @@ def tickets_router(outbox: Outbox) -> APIRouter:
         source: Literal["mail", "manual"] | None = None,
         scanner_id: Text = None,
         contact_id: Text = None,
+        assignee: Text = None,
+        tag: Text = None,
     ) -> Page[Ticket]:
-        wanted = Filter(q, status, source, scanner_id, contact_id)
+        wanted = Filter(q, status, source, scanner_id, contact_id, assignee, tag)
         async with outbox.engine.connect() as conn:
             rows = await list_tickets(conn, wanted, number_cursor(cursor), limit + 1)
             attachments = await attachments_of_tickets(conn, [row.id for row in rows])
@@ -100,6 +105,8 @@ async def _create(unit: Unit, request: TicketIn, actor: str, idempotency_id: str
         "folded_title": title_key(title),
         "description": plain(request.description),
         "priority": plain(request.priority),
+        "assignee": assignee_key(plain(request.assignee or "")),
+        "tags": _tags(request.tags),
         "source": "manual",
         "idempotency_id": idempotency_id,
         "created_at": at,
@@ -118,15 +125,23 @@ async def _change(unit: Unit, ticket_id: int, request: TicketPatch, actor: str, 
         raise ProblemError(409, "Ticket deleted", f"Ticket {ticket_id} is deleted; restore it first.")
     given = request.model_dump(exclude_unset=True)
     values: dict[str, Any] = {name: plain(value) if isinstance(value, str) else value for name, value in given.items()}
-    values = {name: value for name, value in values.items() if value is not None or name == "category"}
+    values = {name: value for name, value in values.items() if value is not None or name in CLEARABLE}
     if "title" in values:
         values["title"] = one_line_title(values["title"])
         values["folded_title"] = title_key(values["title"])
+    if "assignee" in values:
+        values["assignee"] = assignee_key(values["assignee"])
+    if "tags" in values:
+        values["tags"] = _tags(values["tags"])
     if "status" in values:
         values["closed_at"] = (row.closed_at or unit.clock()) if values["status"] == "closed" else None
     if values:
         version = await change_ticket(unit.conn, ticket_id, values)
         _tell(unit, TicketEventType.UPDATED, ticket_id, values.get("title", row.title), actor, version)
+
+
+def _tags(given: Sequence[str]) -> list[str]:
+    return list(with_tags((), map(plain, given)))
 
 
 def _tell(unit: Unit, kind: TicketEventType, ticket_id: int, title: str, actor: str, version: int) -> None:

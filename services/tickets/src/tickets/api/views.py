@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from shared.api import AttachmentView, ContactRef, DeliveryView, Message, SpamSender, Ticket
 from shared.events import DeliveryState
+from shared.mail.model import Fold
 from tickets.domain.deliveries import worst
 from tickets.domain.html import sanitise
 
@@ -21,6 +22,8 @@ def ticket_view(row: Row[Any], attachments: Sequence[Row[Any]]) -> Ticket:
         status=row.status,
         priority=row.priority,
         category=row.category,
+        assignee=row.assignee,
+        tags=row.tags,
         source=row.source,
         scanner_id=row.scanner_id,
         sender=row.sender,
@@ -54,6 +57,7 @@ def message_view(row: Row[Any], attachments: Sequence[Row[Any]], deliveries: Seq
         direction=row.direction,
         sender=row.sender,
         text=row.text,
+        folds=[Fold.model_validate(fold) for fold in row.folds],
         html=sanitise(row.html, images) if row.html else None,
         attachments=[attachment_view(one) for one in attachments],
         mail_id=row.mail_id,

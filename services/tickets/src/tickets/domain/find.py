@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from shared.events import Candidate, CommandMail, Lookup, TicketCommand
 from tickets.domain.keys import address_key, id_key, numbers_in, referred_ids, title_key
 from tickets.domain.state import OURS_ORIGIN, REFERRED_ORIGIN, Desk, KnownId, TicketState
+
+DMARC_FAILS: Final = "dmarc=fail"
 
 
 def find(candidate: Candidate, command: TicketCommand, mail: CommandMail, desk: Desk) -> TicketState | None:
@@ -42,9 +46,19 @@ def _best(numbers: list[int], mail: CommandMail, desk: Desk) -> TicketState | No
 
 
 def takes_part(ticket_id: int, mail: CommandMail, desk: Desk) -> bool:
-    """Whether the sender wrote or was addressed in a mail of the ticket. The mailboxes' own addresses never do."""
+    """Whether the sender wrote or was addressed in a mail of the ticket. The mailboxes' own addresses never do.
+
+    Nor does the sender of a mail that fails DMARC: it may be anybody's.
+    """
+    if fails_dmarc(mail):
+        return False
     sender = address_key(mail.from_.address) if mail.from_ else ""
     return bool(sender) and sender in desk.participants.get(ticket_id, set())
+
+
+def fails_dmarc(mail: CommandMail) -> bool:
+    """By what the mailbox's provider wrote (RFC 8601; RFC 7489, 11.2)."""
+    return DMARC_FAILS in mail.authentication
 
 
 def _first_alive(numbers: list[int], desk: Desk) -> TicketState | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from shared.events import OutcomeType
 
+RecordType = Literal["contact", "account", "lead"]
 STATUSES: Final = ("open", "in_progress", "waiting", "closed")
 MAIL_ORIGIN, OURS_ORIGIN, REFERRED_ORIGIN = "mail", "ours", "referred"
 FAILURES: Final = frozenset({OutcomeType.FAILED, OutcomeType.DROPPED})
@@ -24,11 +25,15 @@ class TicketState:
     status: str = "open"
     priority: str = "normal"
     category: str | None = None
+    assignee: str | None = None
+    tags: tuple[str, ...] = ()
     deleted: bool = False
     closed_at: datetime | None = None
     linked_ticket_id: int | None = None
     contact_id: str | None = None
     version: int = 1
+    history_id: int = 0
+    """When it was opened (see `MailState.history_id`)."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class MailState:
     sender: str | None = None
     archive_key: str = ""
     received_at: datetime | None = None
+    record_type: RecordType | None = None
+    """Outcome link: sort of record the mail is filed with, and which."""
+    record_id: str | None = None
+    history_id: int = 0
+    """Place in the history: of two mails that look at the same ticket, the one carried out first has the lower."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class KnownId:
 
 @dataclass
 class Desk:
-    """All that a batch of commands may need. `Effects.on` keeps it up to date from one command of the batch to the next."""
+    """All that a batch of commands may need. `apply` keeps it up to date from one command of the batch to the next."""
 
     mails: dict[str, MailState] = field(default_factory=dict)
     tickets: dict[int, TicketState] = field(default_factory=dict)

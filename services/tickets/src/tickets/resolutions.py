@@ -1,0 +1,40 @@
+"""What commands would do, were each carried out at its place in the history (design section 6, simulation)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.api import Resolution
+from shared.events import TicketCommand
+from tickets.adapters.past import READ_ONLY, load_past
+from tickets.domain.carry_out import carry_out
+from tickets.domain.past import Past
+
+
+async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: datetime) -> list[Resolution]:
+    """One per command, in their order; each stands for itself, and nothing is written.
+
+    A command's place is the one its mail's effects have; a mail that was never carried out is tried on what is there today. Of that
+    moment are known: which tickets there were, which Message-IDs led to them, and who took part. All else is as it is today: a
+    ticket's status, closing time, title, and whether it is deleted; the spam list, the contacts, the mailboxes' own addresses.
+    """
+    async with engine.connect() as conn:
+        await conn.execute(READ_ONLY)
+        past = await load_past(conn, commands)
+    return [_resolution(command, past, at) for command in commands]
+
+
+def _resolution(command: TicketCommand, past: Past, at: datetime) -> Resolution:
+    mail = carry_out(command, past.desk(command), at).mail
+    assert mail is not None  # noqa: S101 -- without a stored outcome of the mail there always is a new one
+    return Resolution(
+        mail_id=command.mail_id,
+        outcome=mail.type,
+        rule_id=mail.rule_id,
+        rule_name=mail.rule_name,
+        ticket_id=mail.ticket_id if mail.ticket_id is not None and mail.ticket_id > 0 else None,
+        reason=mail.reason,
+    )
