@@ -26,6 +26,8 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "scanner_id": ({"type": "string"}, "Only those of this scanner"),
     "source": ({"type": "string", "enum": ["mail", "manual"]}, "Only tickets from here"),
     "contact_id": ({"type": "string"}, "Only tickets of this contact"),
+    "assignee": ({"type": "string"}, "Only tickets given to this operator"),
+    "tag": ({"type": "string"}, "Only tickets with this tag"),
     "ticket_id": ({"type": "integer"}, "Only those of this ticket"),
     "outcome": ({"type": "string"}, "Only mails with this outcome; `none` for those under way"),
     "message_id": ({"type": "string"}, "Only mails with this Message-ID"),

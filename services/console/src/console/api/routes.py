@@ -175,7 +175,7 @@ MAILS = (
     Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
     Route("POST", "/ledger", "fetcher", ADMINISTRATOR, "Check the ledger against the mailboxes", api.Job, api.LedgerCheckIn, 202),
 )
-TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id")
+TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id", "assignee", "tag")
 TICKETS = (
     Route("POST", "/tickets/spam", "tickets", EVERYBODY, "Mark tickets as spam: their senders, from now on", api.Job, api.SpamRequest, 202),
     *_crud("/tickets", "tickets", EVERYBODY, "ticket", (api.Page[api.Ticket], api.Ticket, api.TicketIn, api.TicketPatch), TICKET_QUERY),
