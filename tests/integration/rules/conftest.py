@@ -27,14 +27,25 @@ def database(stack: TestStack) -> str:
 
 
 @pytest.fixture
-async def desk(database: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    settings = RulesSettings(
+def settings(database: str, tmp_path: Path) -> RulesSettings:
+    return RulesSettings(
         database_url=SecretStr(database), service_token=SecretStr("x" * 16), archive_url=tmp_path.as_uri(), scanner_wait_seconds=0.3
     )
+
+
+@pytest.fixture
+async def desk(settings: RulesSettings) -> AsyncIterator[Desk]:
     made = Desk(settings)
     async with made.service.engine.begin() as conn:
         await conn.execute(text(f"truncate {TABLES} cascade"))
     await asyncio.to_thread(made.service.archive.initialise)
     yield made
-    await made.client.aclose()
-    await made.service.engine.dispose()
+    await made.close()
+
+
+@pytest.fixture
+async def second_desk(desk: Desk, settings: RulesSettings) -> AsyncIterator[Desk]:
+    """Another replica on the same database."""
+    made = Desk(settings)
+    yield made
+    await made.close()

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from rules.adapters.counts import Totals, totals
 from rules.adapters.tables import DECISIONS, MESSAGING
 from rules.app import create_app
 from rules.settings import RulesSettings
@@ -61,6 +62,10 @@ class Desk:
         headers = {"X-Service-Token": settings.service_token.get_secret_value(), "X-Actor": "user:anna@company.example"}
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://rules", headers=headers)
 
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.service.engine.dispose()
+
     def consumer(self, topic: Topic) -> Consumer[Any]:
         return next(one for one in self.service.consumers if one.topic is topic)
 
@@ -106,6 +111,10 @@ class Desk:
     async def decisions(self) -> list[Any]:
         async with self.service.engine.connect() as conn:
             return list((await conn.execute(select(DECISIONS))).all())
+
+    async def totals(self, *rule_ids: str) -> dict[str, Totals]:
+        async with self.service.engine.connect() as conn:
+            return await totals(conn, rule_ids)
 
     async def letters(self) -> list[Any]:
         async with self.service.engine.connect() as conn:

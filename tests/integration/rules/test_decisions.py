@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from rules.adapters import counts
+from rules.adapters.tables import DECISIONS
 from shared.events import CommandKind, OutcomeType, derived_id
 from shared.messaging.received import Record
 from shared.topics import MAIL_RAW
-from tests.integration.rules.desk import Desk, mail_bytes, raw_record
+from tests.integration.rules.desk import NOW, Desk, mail_bytes, raw_record
 
 pytestmark = pytest.mark.connected
 
+BOUNCE = (
+    b"From: MAILER-DAEMON@mx.example\r\nTo: help@company.example\r\nSubject: Undelivered Mail\r\nMessage-ID: <b@mx>\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+    b"--b\r\n\r\nIt could not be delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    b"Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; bob@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    b"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+    b"Message-ID: <1@c>\r\n\r\n--b--\r\n"
+)
+AWAY = b"Auto-Submitted: auto-replied\r\n" + mail_bytes("Automatic reply: Printer")
+PEC_RECEIPT = b"X-Ricevuta: accettazione\r\nX-Riferimento-Message-ID: <1@c>\r\n" + mail_bytes("ACCETTAZIONE: Printer")
 OWN = b"X-Mail-Converter-Id: 1\r\n"
 
 
@@ -54,6 +70,42 @@ async def test_rules_changed_between_two_deliveries_change_nothing(desk: Desk) -
     assert len(await desk.decisions()) == 2
 
 
+async def test_two_replicas_decide_a_mail_once_while_the_rules_change_under_them(desk: Desk, second_desk: Desk) -> None:
+    await desk.scanner()
+    rule = await desk.add_rule("version 2", "create_ticket")
+
+    async def changing() -> None:
+        for version in range(3, 13):
+            answer = await desk.client.patch(f"/rules/{rule['id']}", json={"name": f"version {version}"})
+            assert answer.status_code == 200, answer.text
+
+    def delivery(replica: Desk, resend: int) -> Coroutine[Any, Any, None]:
+        return replica.mails(*(raw_record(f"m{n}", mail_bytes(str(n)), resend=resend) for n in range(40)))
+
+    await asyncio.gather(delivery(desk, 0), changing(), delivery(second_desk, 1), delivery(desk, 2), delivery(second_desk, 3))
+    await delivery(second_desk, 4)
+    sent = await desk.sent()
+    assert len(sent) == 200
+    assert len({command.model_dump_json() for _, command in sent}) == 40
+    decisions = await desk.decisions()
+    assert len(decisions) == 40
+    for _, command in sent:
+        assert names(command)[-1] == f"version {command.rule_set_version}"
+
+
+async def test_a_decision_is_told_again_by_its_own_kind_and_candidates_whatever_would_be_told_today(desk: Desk) -> None:
+    """As after an update that knows more kinds."""
+    await desk.scanner()
+    await desk.add_rule("all", "create_ticket")
+    await desk.mails(raw_record("m", mail_bytes()))
+    async with desk.service.engine.begin() as conn:
+        await conn.execute(update(DECISIONS).values(kind="bounce", kind_reason="it was told so", candidates=[], rule_set_version=None))
+    await desk.mails(raw_record("m", mail_bytes(), resend=1))
+    command = (await desk.commands())["m"]
+    assert (command.kind, command.mail_kind, command.kind_reason) == (CommandKind.BOUNCE, "bounce", "it was told so")
+    assert (command.candidates, command.rule_set_version) == ([], None)
+
+
 async def test_two_replicas_with_the_same_mail_send_the_same_command(desk: Desk) -> None:
     """As after a rebalance: a delivery each, with an inbox that has not seen the other's."""
     await desk.scanner()
@@ -85,6 +137,82 @@ async def test_a_mail_with_our_mark_is_named_so_and_keeps_its_candidates(desk: D
     command = (await desk.commands())["m"]
     assert (command.kind, names(command)) == (CommandKind.OWN, ["Reply to a known conversation"])
     assert (await desk.decisions())[0].kind == "own"
+
+
+@pytest.mark.parametrize(("raw", "kind", "command_kind"), [(BOUNCE, "bounce", "bounce"), (AWAY, "auto_reply", "auto_reply")])
+async def test_no_rule_is_asked_about_a_mail_whose_kind_decides(desk: Desk, raw: bytes, kind: str, command_kind: str) -> None:
+    await desk.scanner()
+    rule = await desk.add_rule("all", "create_ticket")
+    await desk.mails(raw_record("m", raw))
+    command = (await desk.commands())["m"]
+    assert (command.kind, command.mail_kind, command.candidates) == (CommandKind(command_kind), kind, [])
+    assert command.kind_reason
+    (row,) = await desk.decisions()
+    assert (row.kind, row.kind_reason, row.evidence, row.candidates) == (kind, command.kind_reason, None, [])
+    assert row.rule_set_version is None
+    assert await desk.totals(rule["id"]) == {}
+    decision = (await desk.client.get("/mails/m/decision")).json()
+    assert (decision["trace"], decision["kind_reason"]) == ([], command.kind_reason)
+
+
+async def test_a_bounce_says_of_which_recipient_it_is(desk: Desk) -> None:
+    await desk.mails(raw_record("m", BOUNCE))
+    report = (await desk.commands())["m"].report
+    assert report is not None
+    assert [(one.recipient, one.action, one.status) for one in report.recipients] == [("bob@partner.example", "failed", "5.1.1")]
+
+
+@pytest.mark.parametrize(("pec", "kind"), [(True, CommandKind.RECEIPT), (False, CommandKind.MAIL)])
+async def test_a_pec_receipt_is_believed_in_a_pec_mailbox_alone(desk: Desk, pec: bool, kind: CommandKind) -> None:
+    await desk.mails(raw_record("m", PEC_RECEIPT, pec=pec))
+    assert (await desk.commands())["m"].kind is kind
+
+
+async def test_each_match_and_the_first_action_of_a_mail_are_counted_for_their_rule(desk: Desk, second_desk: Desk) -> None:
+    await desk.scanner()
+    update_it = await desk.add_rule("update", "update_ticket", {"field": "subject", "operator": "contains", "value": "printer"})
+    create = await desk.add_rule("all", "create_ticket")
+    late = await desk.add_rule("late", "ignore")
+    mails = [raw_record(f"m{n}", mail_bytes("Printer" if n else "Lamp")) for n in range(5)]
+    await asyncio.gather(desk.mails(*mails), second_desk.mails(*mails))
+    await desk.mails(raw_record("m1", mail_bytes("Printer"), resend=1))
+    counted = await desk.totals(update_it["id"], create["id"], late["id"])
+    assert {name: (one.matched, one.acted) for name, one in counted.items()} == {update_it["id"]: (4, 0), create["id"]: (5, 0)}
+
+    await desk.outcome("m1", 1, OutcomeType.TICKET, rule_id=create["id"])
+    await desk.outcome("m1", 2, OutcomeType.SPAM)
+    await second_desk.outcome("m1", 3, OutcomeType.UPDATE, rule_id=update_it["id"])
+    await desk.outcome("m2", 2, OutcomeType.SPAM, rule_id=create["id"])
+    await desk.outcome("m2", 1, OutcomeType.UPDATE, rule_id=update_it["id"])
+    await desk.outcome("m3", 1, OutcomeType.UNMATCHED)
+    counted = await desk.totals(update_it["id"], create["id"])
+    assert {name: (one.matched, one.acted) for name, one in counted.items()} == {update_it["id"]: (4, 1), create["id"]: (5, 1)}
+    assert counted[create["id"]].last_acted_at == NOW
+    last = counted[create["id"]].last_matched_at
+    assert last is not None
+    assert last > NOW
+
+
+async def test_replicas_that_count_the_same_rules_wait_for_each_other_in_no_circle(desk: Desk, second_desk: Desk) -> None:
+    await desk.scanner()
+    rules = [(await desk.add_rule(f"r{n}", "update_ticket"))["id"] for n in range(10)]
+    batches = [
+        replica.mails(*(raw_record(f"{place}-{batch}-{n}", mail_bytes()) for n in range(10)))
+        for batch in range(5)
+        for place, replica in enumerate((desk, second_desk))
+    ]
+    await asyncio.gather(*batches)
+    assert {one.matched for one in (await desk.totals(*rules)).values()} == {100}
+
+
+async def test_counts_are_forgotten_after_400_days(desk: Desk) -> None:
+    counter = counts.RuleCounter()
+    async with desk.service.engine.begin() as conn:
+        for days, times in ((401, 1), (399, 2), (0, 4)):
+            await counter.matched(conn, ["r"] * times, NOW - timedelta(days=days))
+        await counts.remove_old(conn, NOW.date())
+    counted = (await desk.totals("r"))["r"]
+    assert (counted.matched, counted.last_matched_at) == (6, NOW)
 
 
 async def test_a_large_mail_is_taken_from_the_archive(desk: Desk) -> None:
