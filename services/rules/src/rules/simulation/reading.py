@@ -18,9 +18,9 @@ from shared.archive import Archive
 
 BATCH_MAILS: Final = 100
 BATCH_BYTES: Final = 4 * 1024 * 1024
-"""A batch is closed by the mail that brings it here: memory is bounded by this and the largest mails."""
+"""A batch is closed by the mails that bring it here: memory is bounded by this and the largest mails."""
 READ_AT_ONCE: Final = 8
-"""An object store takes tens of milliseconds for each, however many it is asked for at once."""
+"""An object store takes tens of milliseconds for each, however many it is asked for at once. Large mails are read one by one."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,20 @@ async def batches(archive: Archive, job: JobRow, mails: Sequence[StoredMail]) ->
         yield [ReadMail(mails[0], base64.b64decode(job.mails[PASTED]))]
         return
     batch: list[ReadMail] = []
-    for begin in range(0, len(mails), READ_AT_ONCE):
-        batch += await asyncio.gather(*(_read(archive, mail) for mail in mails[begin : begin + READ_AT_ONCE]))
-        if len(batch) + READ_AT_ONCE > BATCH_MAILS or sum(len(one.raw) for one in batch) >= BATCH_BYTES:
+    begin, at_once = 0, 1
+    while begin < len(mails):
+        read = await asyncio.gather(*(_read(archive, mail) for mail in mails[begin : begin + at_once]))
+        begin, batch = begin + at_once, batch + read
+        at_once = min(2 * at_once, READ_AT_ONCE) if _size(read) < BATCH_BYTES else 1
+        if len(batch) + READ_AT_ONCE > BATCH_MAILS or _size(batch) >= BATCH_BYTES:
             yield batch
             batch = []
     if batch:
         yield batch
+
+
+def _size(mails: Sequence[ReadMail]) -> int:
+    return sum(len(one.raw) for one in mails)
 
 
 async def _read(archive: Archive, mail: StoredMail) -> ReadMail:
