@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from shared import api
 from shared.http import ProblemError, not_found
+from shared.mail.model import Fold, FoldKind
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
 from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
 
@@ -20,6 +21,7 @@ LONG = (
     "Hello,\n\nI ordered three chairs and got two tables.\nWhat now?\n\nAnna\n\n"
     "On Mon, 23 Nov 2026 at 10:00, Help wrote:\n> We have sent your order.\n> Regards\n"
 )
+FOLDS = [Fold(start=LONG.index("On Mon"), end=len(LONG), kind=FoldKind.QUOTE)]
 
 
 T = TypeVar("T")
@@ -53,6 +55,7 @@ class World:
         self.rule_versions = {item.version: item for item in rule_versions()}
         self.examples = {item.id: item for item in examples()}
         self.breaking: list[api.ExampleResult] = []
+        self.simulations: dict[str, api.RuleSimulation] = {}
         self.applied: list[str] = []
         self.tickets = {item.id: item for item in _tickets()}
         self.messages = {number: _messages(number) for number in self.tickets}
@@ -154,7 +157,15 @@ def _messages(number: int) -> list[api.Message]:
     file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
     anna = "Anna Keller <anna@customer.example>"
     first = api.Message(
-        id="m1", kind="mail", direction="in", sender=anna, text=LONG, attachments=[file], mail_id="mail-1", created_at=ago(days=1)
+        id="m1",
+        kind="mail",
+        direction="in",
+        sender=anna,
+        text=LONG,
+        folds=FOLDS,
+        attachments=[file],
+        mail_id="mail-1",
+        created_at=ago(days=1),
     )
     if number != 128:
         return [first]

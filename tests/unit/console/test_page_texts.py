@@ -15,24 +15,27 @@ from shared.api import Folder
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
+def message(*parts: tuple[str, str]) -> dict[str, Any]:
+    """A message of these passages, each with what it is folded as, or nothing."""
+    text, folds = "", []
+    for passage, kind in parts:
+        folds += [{"start": len(text), "end": len(text) + len(passage), "kind": kind}] if kind else []
+        text += passage
+    return {"text": text, "folds": folds}
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("parts", "expected"),
     [
-        ("Hello\nthere", [Piece("Hello\nthere", quoted=False)]),
-        (
-            "New\n\nOn Mon, Nov 23, Help wrote:\n> old\n> older",
-            [Piece("New", quoted=False), Piece("On Mon, Nov 23, Help wrote:\n> old\n> older", quoted=True)],
-        ),
-        ("> asked\nanswered", [Piece("> asked", quoted=True), Piece("answered", quoted=False)]),
-        (
-            "New\n-----Original Message-----\nFrom: a",
-            [Piece("New", quoted=False), Piece("-----Original Message-----\nFrom: a", quoted=True)],
-        ),
-        ("", []),
+        ([("Hello\nthere", "")], [Piece("Hello\nthere")]),
+        ([("New\n\n", ""), ("Help wrote:\n> old\n", "quote")], [Piece("New"), Piece("Help wrote:\n> old", "quote")]),
+        ([("> asked\n", "quote"), ("answered", "")], [Piece("> asked", "quote"), Piece("answered")]),
+        ([("  in\n", ""), ("-- \nAnna", "signature")], [Piece("  in"), Piece("-- \nAnna", "signature")]),
+        ([("", "")], []),
     ],
 )
-def test_quoted_history_is_set_apart_and_nothing_is_left_out(text: str, expected: list[Piece]) -> None:
-    assert texts.pieces(text) == expected
+def test_what_is_folded_is_set_apart_and_nothing_is_left_out(parts: list[tuple[str, str]], expected: list[Piece]) -> None:
+    assert texts.pieces(message(*parts)) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,51 +153,22 @@ def actor(value: str) -> str:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a mail's text: the author's own words, or quoted history."""
+    """A part of a mail's text: the author's own words, or what is folded."""
 
     text: str
-    quoted: bool
+    folded: str = ""
+    """`quote`, `signature`, or empty for the author's own words."""
 
 
-_HISTORY = re.compile(
-    r"^(-{2,}\s*(Original Message|Forwarded message|Messaggio originale|Ursprüngliche Nachricht)\s*-{2,}|_{20,})\s*$", re.IGNORECASE
-)
-_INTRODUCTION = re.compile(r"^\s*(On|Il|Am|Le|El)\b.{5,200}:\s*$", re.DOTALL)
-
-
-def pieces(text: str) -> list[Piece]:
-    """The text with its quoted history set apart. Nothing is left out: the pieces' lines are the text's."""
-    lines = text.replace("\r\n", "\n").rstrip().split("\n")
-    marks = _quoted_lines(lines)
-    found: list[Piece] = []
-    start = 0
-    for end in range(1, len(lines) + 1):
-        if end == len(lines) or marks[end] != marks[start]:
-            found.append(Piece("\n".join(lines[start:end]).strip("\n"), marks[start]))
-            start = end
-    return [piece for piece in found if piece.text]
-
-
-def _quoted_lines(lines: Sequence[str]) -> list[bool]:
-    """Which lines are history: `>` lines with the line that introduces them, and all below a separator of Outlook's kind."""
-    marks = [line.startswith(">") for line in lines]
-    for number, line in enumerate(lines):
-        if _HISTORY.match(line):
-            return [*marks[:number], *[True] * (len(lines) - number)]
-    for number in range(1, len(lines)):
-        if marks[number] and not marks[number - 1]:
-            _mark_introduction(lines, marks, number)
-    return marks
-
-
-def _mark_introduction(lines: Sequence[str], marks: list[bool], first: int) -> None:
-    end = first - 1
-    while end >= 0 and not lines[end].strip():
-        end -= 1
-    for begin in (end, end - 1):
-        if begin >= 0 and _INTRODUCTION.match("\n".join(lines[begin : end + 1])):
-            marks[begin:first] = [True] * (first - begin)
-            return
+def pieces(message: Mapping[str, Any]) -> list[Piece]:
+    """A message's text with its `folds` set apart. Nothing is left out but blank lines between the pieces."""
+    text, found, done = message["text"], [], 0
+    for fold in message["folds"]:
+        found += [Piece(text[done : fold["start"]]), Piece(text[fold["start"] : fold["end"]], fold["kind"])]
+        done = fold["end"]
+    found.append(Piece(text[done:]))
+    trimmed = [replace(piece, text=piece.text.strip("\n").rstrip()) for piece in found]
+    return [piece for piece in trimmed if piece.text]
 
 
 def choices(kinds: dict[str, tuple[str, str]]) -> list[tuple[str, str]]:
