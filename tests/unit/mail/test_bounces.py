@@ -51,6 +51,20 @@ def test_several_recipients_of_a_notice_keep_their_own_reasons() -> None:
     ]
 
 
+def test_a_server_that_gave_up_after_delays_did_fail() -> None:
+    text = f"Your message to {GONE} has been delayed. We have given up and return it: 451 4.4.1 no answer"
+    assert (only(mail(DAEMON, text)).action, bounced(mail(DAEMON, text)).temporary) == ("failed", False)
+
+
+def test_whose_mail_came_back_is_no_recipient_of_it() -> None:
+    text = f"A message sent by\n\n  {OURS}\n\ncould not be delivered to one or more of its recipients:\n\n  {GONE}\n    550 5.1.1 no"
+    assert only(mail(DAEMON, text)).recipient == GONE
+
+
+def test_of_several_codes_the_one_that_says_most_is_taken() -> None:
+    assert only(mail(DAEMON, f"<{GONE}>:\n550 5.0.0 refused (5.2.2 mailbox full)")).status == "5.2.2"
+
+
 FIELDS: Final = f"Reporting-MTA: dns; mx.kunde.example\n\nFinal-Recipient: rfc822; {GONE}\nAction: failed\nStatus: 5.1.1"
 REPORTS: Final[dict[str, tuple[str, RecipientReport]]] = {
     "as the standard has it": (

@@ -84,7 +84,7 @@ _BULK: Final = ("List-Unsubscribe-Post", "Feedback-ID", "List-Help", "List-Owner
 MARK_FIELDS: Final = frozenset(mark.field.lower() for mark in (*AUTO_REPLIES, *AUTOMATIC, *LISTS)) - {"x-mailer", "delivered-to"} | {
     "list-unsubscribe"
 }
-"""A mail without any of these bears no mark. The fields left out are on most mails: their marks come with others, or a null return path."""
+"""A mail without any of these bears no mark, but for the two fields left out, which most mails have."""
 
 
 def marked(fields: Fields, marks: tuple[Mark, ...]) -> Told | None:

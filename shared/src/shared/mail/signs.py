@@ -27,8 +27,14 @@ SUSPICIOUS: Final = (
     "delivery",
     "microsoftexchange",
     "bounce",
+    "antwort",
+    "repond",
+    "respond",
+    "rispond",
+    "out of office",
+    "vacation",
 )
-"""One of these is in every sender and return path that the patterns below know: asked first, of every mail."""
+"""One of these is in every sender, return path and mailer that the patterns know: asked first, of every mail."""
 
 _DAEMON: Final = re.compile(
     r"post_master|mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|mail[-_.]delivery[-_.](?:sub)?system|microsoftexchange[0-9a-f]{16,40}"
@@ -37,7 +43,10 @@ _DESK: Final = re.compile(r"postmaster|administrator|system[-_.]?administrator|b
 _DESK_NAMED: Final = re.compile(
     r"mail delivery|mailer[- ]daemon|(?:internet |message )?delivery (?:sub)?system|system ?administrator|ndr administrator|postmaster"
 )
-_SILENT: Final = re.compile(r"(?:[\w.-]{1,40}[-_.])?(?:no|not|dont|do[-_.]?not|never)[-_.]?reply(?:[-_.+][\w.+-]{0,60})?")
+_SILENT: Final = re.compile(
+    r"(?:[\w.-]{1,40}[-_.])?(?:(?:no|not|dont|do[-_.]?not|never)[-_.]?reply|nicht[-_.]?antworten|keine[-_.]?antwort|ne[-_.]?pas[-_.]?repondre"
+    r"|non[-_.]?rispondere|no[-_.]?responder|nao[-_.]?respond[ae]r?)(?:[-_.+][\w.+-]{0,60})?"
+)
 _SILENT_ADDRESSES: Final = frozenset({"staff@hotmail.com"})
 """Hotmail's complaints come from there."""
 _ANSWERED: Final = re.compile(
