@@ -188,7 +188,7 @@ def test_conditions_of_every_sort_are_filled_in(watched: Watched, world: World) 
     page.get_by_label("File it with the sender").check()
     accessible(page)
     page.get_by_role("button", name="Save").click()
-    told = "If Header X-Campaign begins with “spring” and Kind of mail is “mailing list or bulk” and An attachment is larger than “2.5 MB”"
+    told = "If Header X-Campaign begins with “spring” and Kind of mail is “mailing list or bulk” and an attachment is larger than “2.5 MB”"
     expect(page.locator("li.rule").last).to_contain_text(f"{told}: file it with the contact who has the sender's address.")
     made = next(rule for rule in world.rules.values() if rule.name == "Campaigns")
     assert [(item.header, item.value) for item in made.conditions] == [("X-Campaign", "spring"), (None, "list"), (None, "2.5 MB")]
@@ -232,6 +232,19 @@ def test_what_does_not_fit_is_told_at_its_row_in_plain_words(watched: Watched) -
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Which header")).to_have_accessible_description(re.compile("Give the header field's name"))
     accessible(page)
+
+
+def test_a_changed_rule_is_tried_on_mails_before_it_is_saved(watched: Watched, world: World) -> None:
+    watched.go(f"{RULES}/r2")
+    page = watched.page
+    page.get_by_label("Value").fill("(")
+    page.get_by_label("Archive the mail").check()
+    page.get_by_role("button", name="Try on mails first").click()
+    expect(page.get_by_role("heading", name="Try the changed rules on mails")).to_be_visible()
+    draft = json.loads(page.locator("[name=draft]").input_value())
+    assert [(rule["id"], rule["action"]["type"]) for rule in draft][:2] == [("r1", "update_ticket"), ("r2", "archive")]
+    assert len(draft) == 4
+    assert world.rules["r2"].action.type == "update_ticket"
 
 
 # --- the question before an example breaks ----------------------------------------------------------------------------------------
@@ -289,7 +302,7 @@ def test_two_versions_are_compared_in_words(watched: Watched) -> None:
     expect(page.get_by_role("heading", name="From version 6 to version 7")).to_be_visible()
     changes = page.locator(".changes > li")
     expect(changes).to_have_count(4)
-    expect(changes.filter(has_text="Campaigns")).to_contain_text("An attachment is larger than “20 MB”")
+    expect(changes.filter(has_text="Campaigns")).to_contain_text("If an attachment is larger than “20 MB”")
     offers = changes.filter(has_text="Leave offers alone")
     expect(offers.locator("del").first).to_have_text("enabled")
     expect(offers.locator("ins").first).to_have_text("disabled")

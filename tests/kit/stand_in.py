@@ -15,6 +15,7 @@ from shared import api
 from shared.http import ProblemError, install_problems
 from tests.kit.stand_in_fetcher import serve_fetcher
 from tests.kit.stand_in_rules import serve_rules
+from tests.kit.stand_in_simulations import serve_simulations
 from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
 
 
@@ -22,7 +23,7 @@ def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    for add in (serve_fetcher, serve_rules, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
         add(app, world)
 
     @app.middleware("http")

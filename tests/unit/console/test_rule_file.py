@@ -44,6 +44,7 @@ def test_something_else_is_told_to_be_no_file_of_rules(content: bytes) -> None:
 
 
 def test_a_pattern_refused_by_the_service_is_told_at_its_rule() -> None:
-    errors = [{"field": "file.rules.0.conditions.0.value", "message": "at character 1: a bracket ( is never closed", "position": 0}]
-    line = "Rule 1 “Invoices”, condition 1: at character 1: a bracket ( is never closed"
+    wrong = "at character 1: a bracket ( is never closed"
+    errors = [{"field": "file.rules.0.conditions.0.value", "message": f"rule 1, 'Invoices': {wrong}", "position": 0}]
+    line = "Rule 1 “Invoices”, condition 1: " + wrong
     assert faults(ProblemError(422, "Not valid", errors=errors), ["Invoices"]) == [line]

@@ -21,6 +21,7 @@ from console.pages import (
     rule_versions,
     rules,
     senders,
+    simulations,
     spam,
     status,
     tickets,
@@ -35,7 +36,7 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.include_router(files.router)
     # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id. `rule_edit` last of the rules' for the like reason.
-    rule_parts = (rules, rule_versions, rule_files, rule_examples, rule_edit)
+    rule_parts = (rules, rule_versions, rule_files, rule_examples, simulations, rule_edit)
     for part in (
         entry,
         tickets,

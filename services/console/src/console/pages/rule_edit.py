@@ -9,8 +9,9 @@ from fastapi import APIRouter, Response
 
 from console.backend import quoted
 from console.pages.page import AdministratorsPage, Form, Page, redirect, text
-from console.pages.rule_form import carets, check, is_field, new_rule, rule_values
+from console.pages.rule_form import carets, check, draft, is_field, new_rule, rule_values
 from console.pages.rule_set import RulesRoute, pages_path, save, scanner_of, set_path, told
+from console.pages.simulations import choose_mails
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/mailboxes/{scanner_id}/rules", route_class=RulesRoute)
@@ -28,6 +29,8 @@ async def create(page: AdministratorsPage, scanner_id: str, form: Form) -> Respo
         return await _form_page(page, scanner_id, None, values, key=key)
     try:
         check(values)
+        if "try" in form:
+            return await _try(page, scanner_id, None, values)
         rule = await save(page, form, "POST", set_path(scanner_id), values, key=key)
     except ProblemError as error:
         return await _form_page(page, scanner_id, None, values, error, key=key)
@@ -48,10 +51,18 @@ async def change(page: AdministratorsPage, scanner_id: str, rule_id: str, form: 
         return await _form_page(page, scanner_id, await page.get("rules", path) | seen, values)
     try:
         check(values)
+        if "try" in form:
+            return await _try(page, scanner_id, rule_id, values)
         await save(page, form, "PATCH", path, values, version=text(form, "version"))
     except ProblemError as error:
         return await _form_page(page, scanner_id, await page.get("rules", path), values, error)
     return redirect(f"{pages_path(scanner_id)}#rule-{quoted(rule_id)}", f"The rule “{values['name']}” is saved.")
+
+
+async def _try(page: Page, scanner_id: str, rule_id: str | None, values: dict[str, Any]) -> Response:
+    """On to the choice of mails, with the set as it would be; nothing is saved."""
+    rules = await page.get("rules", set_path(scanner_id))
+    return await choose_mails(page, scanner_id, draft(rules["items"], rule_id, values))
 
 
 async def _form_page(

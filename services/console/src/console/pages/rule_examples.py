@@ -17,7 +17,7 @@ from shared.http import ProblemError
 
 router = APIRouter(prefix="/mailboxes/{scanner_id}/rules/examples", route_class=RulesRoute)
 
-FIELDS = {"name", "file", "raw"}
+FIELDS = {"name", "file", "raw", "expected.outcome", "expected.rule_id"}
 
 
 @router.get("")

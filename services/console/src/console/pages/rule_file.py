@@ -36,8 +36,10 @@ def _fault(field: str, message: str, names: list[str]) -> str:
     if place is None:
         return f"This is no file of exported rules ({f'{field}: ' if field else ''}{message})."
     number = int(place[1])
-    name = f" “{names[number]}”" if number < len(names) else ""
-    return f"Rule {number + 1}{name}{f', condition {int(place[2]) + 1}' if place[2] else ''}: {message}"
+    name = names[number] if number < len(names) else ""
+    where = f"Rule {number + 1}{f' “{name}”' if name else ''}{f', condition {int(place[2]) + 1}' if place[2] else ''}"
+    named_again = f"rule {number + 1}, '{name}': "  # the service names the rule in its words
+    return f"{where}: {message.removeprefix(named_again)}"
 
 
 def names_in(content: bytes) -> list[str]:

@@ -91,7 +91,7 @@ def condition(item: dict[str, Any]) -> str:
 
 def conditions(rule: dict[str, Any]) -> str:
     """A rule's conditions as the beginning of a sentence."""
-    told = [condition(item) for item in _present(rule["conditions"])]
+    told = [condition(item).replace("An attachment", "an attachment", 1) for item in _present(rule["conditions"])]
     if not told:
         return "Every mail"
     joiner = " and " if rule["match"] == "all" else " or "

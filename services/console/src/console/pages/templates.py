@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.pages import icons, mailbox_texts, rule_texts, texts
+from console.pages import icons, mailbox_texts, rule_texts, simulation_texts, texts
 from console.pages.files import static_url
 from shared.clock import utc_now
 
@@ -55,5 +55,6 @@ def environment() -> Environment:
         "texts": texts,
         "boxes": mailbox_texts,
         "rules_told": rule_texts,
+        "tried": simulation_texts,
     }
     return made
