@@ -147,6 +147,15 @@ async def test_a_mailbox_has_at_most_100_examples(office: Desk) -> None:
     await pasted(office, "again", "x")
 
 
+async def test_large_examples_are_tried_some_at_a_time_and_each_gets_its_own_result(office: Desk, tickets: TicketsServer) -> None:
+    for number in range(6):
+        raw = mail_bytes("spam" if number % 2 else "Lamp").decode() + "x" * 1_000_000
+        await pinned(office, f"e{number}", raw=raw, expected={"outcome": "ignored" if number % 2 else "ticket"})
+    results = (await office.client.post(f"{EXAMPLES}/check")).json()["items"]
+    assert [(one["example"]["name"], one["holds"]) for one in results] == [(f"e{number}", True) for number in range(6)]
+    assert len(tickets.asked) == 2
+
+
 async def test_saving_what_breaks_an_example_says_which_and_saves_only_when_told_to(office: Desk) -> None:
     await pasted(office, "Offers", "spam")
     await pasted(office, "A printer", "Printer")

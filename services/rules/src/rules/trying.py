@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.adapters import examples as store
 from rules.adapters import stored_mails
 from rules.adapters.examples import PinnedMail
 from rules.adapters.rule_store import RuleSet
-from rules.adapters.stored_mails import UnreadableError
+from rules.adapters.stored_mails import StoredMail, UnreadableError
 from rules.domain.expectations import difference, holds
 from rules.domain.rule import Rules
 from rules.simulation.trial import Judged, Trial, TrialMail
@@ -65,6 +65,15 @@ class Tried:
 NEVER_TRIED: Final = Tried(0, frozenset(), ())
 
 
+@dataclass(frozen=True)
+class ReadExample:
+    """An example with its mail, or without it and a note that says why."""
+
+    example: PinnedMail
+    mail: TrialMail | None
+    note: str = ""
+
+
 class ExampleTrial:
     """Touches nothing: mails are read, rules evaluated, and tickets asked which candidate would take."""
 
@@ -77,45 +86,48 @@ class ExampleTrial:
         """Each example of the set under `rules`, the oldest first. What cannot be tried does not hold, and its note says why."""
         async with self._engine.connect() as conn:
             examples = await store.all_of(conn, today.scanner_id)
-        return [
-            _result(one, judged, rules, today.rules)
-            async for batch in self._read(examples)
-            for one, judged in await self._judge(rules, batch)
-        ]
-
-    async def _judge(self, rules: Rules, batch: Sequence[tuple[PinnedMail, TrialMail | str]]) -> list[tuple[PinnedMail, Judged]]:
-        readable = [mail for _, mail in batch if isinstance(mail, TrialMail)]
-        scanner_id = batch[0][0].scanner_id
-        judged = iter(await self._trial.judge(scanner_id, rules, readable) if readable else ())
-        return [(one, Judged(None, mail, None, None) if isinstance(mail, str) else next(judged)) for one, mail in batch]
-
-    async def _read(self, examples: Sequence[PinnedMail]) -> AsyncIterator[list[tuple[PinnedMail, TrialMail | str]]]:
-        """The examples with their mails, or with why they cannot be read."""
-        batch: list[tuple[PinnedMail, TrialMail | str]] = []
-        size = 0
-        for example in examples:
-            mail = await self._mail(example)
-            batch.append((example, mail))
-            size += 0 if isinstance(mail, str) else len(mail.raw)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-    async def _mail(self, example: PinnedMail) -> TrialMail | str:
-        if example.mail_id is None:
-            async with self._engine.connect() as conn:
-                return TrialMail(None, await store.raw_of(conn, example.id), example.created_at)
-        try:
-            return await self.stored(example.scanner_id, example.mail_id)
-        except (UnreadableError, UnavailableError) as error:
-            return str(error)
+            mail_ids = [one.mail_id for one in examples if one.mail_id is not None]
+            known = {mail.mail_id: mail for mail in await stored_mails.chosen(conn, today.scanner_id, mail_ids)} if mail_ids else {}
+        results: list[ExampleResult] = []
+        while len(results) < len(examples):
+            batch = await self._read(examples[len(results) :], known)
+            judged = await self._judge(today.scanner_id, rules, batch)
+            results += [_result(read.example, one, rules, today.rules) for read, one in zip(batch, judged, strict=True)]
+        return results
 
     async def stored(self, scanner_id: str, mail_id: str) -> TrialMail:
         """A mail of the scanner that was decided. Raises UnreadableError, and UnavailableError where the archive is away."""
         async with self._engine.connect() as conn:
             (found,) = await stored_mails.chosen(conn, scanner_id, [mail_id])
+        return await self._archived(found)
+
+    async def _judge(self, scanner_id: str, rules: Rules, batch: Sequence[ReadExample]) -> list[Judged]:
+        readable = [one.mail for one in batch if one.mail is not None]
+        judged = iter(await self._trial.judge(scanner_id, rules, readable) if readable else ())
+        return [Judged(None, one.note, None, None) if one.mail is None else next(judged) for one in batch]
+
+    async def _read(self, examples: Sequence[PinnedMail], known: Mapping[str | None, StoredMail]) -> list[ReadExample]:
+        """As many from the beginning as make a batch, one at least."""
+        batch: list[ReadExample] = []
+        size = 0
+        async with self._engine.connect() as conn:
+            for example in examples:
+                read = await self._read_one(conn, example, known)
+                batch.append(read)
+                size += len(read.mail.raw) if read.mail else 0
+                if size >= BATCH_BYTES:
+                    break
+        return batch
+
+    async def _read_one(self, conn: AsyncConnection, example: PinnedMail, known: Mapping[str | None, StoredMail]) -> ReadExample:
+        if example.mail_id is None:
+            return ReadExample(example, TrialMail(None, await store.raw_of(conn, example.id), example.created_at))
+        try:
+            return ReadExample(example, await self._archived(known[example.mail_id]))
+        except (UnreadableError, UnavailableError) as error:
+            return ReadExample(example, None, str(error))
+
+    async def _archived(self, found: StoredMail) -> TrialMail:
         if found.received_at is None:
             raise UnreadableError(stored_mails.UNKNOWN)
         raw = await stored_mails.bytes_of(self._archive, found)

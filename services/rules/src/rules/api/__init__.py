@@ -10,11 +10,12 @@ from rules.api.examples import examples_router
 from rules.api.order import order_router
 from rules.api.rules import rules_router
 from rules.api.simulations import simulations_router
+from rules.api.statistics import statistics_router
 from rules.api.transfer import transfer_router
 from rules.api.versions import versions_router
 from rules.examples import Examples
 from rules.rule_sets import RuleSets
-from rules.simulation.asking import Simulations
+from rules.simulation.simulations import Simulations
 
 
 def routers(engine: AsyncEngine, sets: RuleSets, examples: Examples, simulations: Simulations) -> list[APIRouter]:
@@ -24,6 +25,7 @@ def routers(engine: AsyncEngine, sets: RuleSets, examples: Examples, simulations
         order_router(sets),
         versions_router(sets),
         transfer_router(sets),
+        statistics_router(engine, sets),
         examples_router(sets, examples),
         simulations_router(simulations),
         decisions_router(engine),
