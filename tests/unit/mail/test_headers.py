@@ -110,6 +110,11 @@ def test_ids_are_found_folded_repeated_and_among_garbage() -> None:
     assert mail.in_reply_to == ["<r2@x>"]
 
 
+@pytest.mark.parametrize("written", ["<a\0b@x>", "a\0b@x", "a\0b"])
+def test_an_id_has_no_control_character_whether_in_brackets_or_not(written: str) -> None:
+    assert head(f"Message-ID: {written}").message_id == ("<ab@x>" if "@" in written else "<ab>")
+
+
 def test_of_too_many_references_the_first_and_the_latest_stay() -> None:
     ids = [f"<{i}@x>" for i in range(300)]
     assert head("References: " + " ".join(ids)).references == [ids[0], *ids[-199:]]

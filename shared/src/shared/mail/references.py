@@ -20,10 +20,9 @@ _PREFIX: Final = re.compile(rf"(?:\s*+(?:{_PREFIXES})(?:\s?(?:\[\d{{1,4}}\]|\(\d
 def message_ids(value: str) -> list[str]:
     """The ids of an unfolded field, with angle brackets, each once. Of too many the first, which names the thread, and the last."""
     value = value[:MAX_FIELD_BYTES]
-    found = [text if text.isprintable() and " " not in text else "".join(one_line(text).split()) for text in _BRACKETED.findall(value)] or [
-        word for word in _BREAKS.split(value) if "@" in word
-    ]
-    ids = list(dict.fromkeys(f"<{text}>" for text in found if 0 < len(text) <= MAX_ID - 2))
+    found = _BRACKETED.findall(value) or [word for word in _BREAKS.split(value) if "@" in word]
+    clean = (text if text.isprintable() and " " not in text else "".join(one_line(text).split()) for text in found)
+    ids = list(dict.fromkeys(f"<{text}>" for text in clean if 0 < len(text) <= MAX_ID - 2))
     return ids if len(ids) <= MAX_IDS else [ids[0], *ids[1 - MAX_IDS :]]
 
 
