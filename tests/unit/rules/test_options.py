@@ -66,3 +66,8 @@ def test_what_is_not_carried_out_yet_is_refused_with_the_reason(kind: str, optio
 @pytest.mark.parametrize("status", ["resolved", "Open", ""])
 def test_a_status_no_ticket_can_have_is_refused_with_those_there_are(status: str) -> None:
     assert refused_options(action("create_ticket", status=status)) == {"status": "must be one of open, in_progress, waiting, closed"}
+
+
+@pytest.mark.parametrize(("option", "value"), [("priority", ""), ("category", " "), ("assignee", ""), ("tags", ["a", " "])])
+def test_a_blank_option_is_refused(option: str, value: object) -> None:
+    assert refused_options(action("create_ticket", **{option: value})) == {option: "must not be blank; leave it out"}

@@ -46,4 +46,9 @@ def _refusal(action: Action, name: str) -> str:
         return f"{action.type.value} has no option {name}; leave the field out"
     if name == "status" and value not in STATUSES:
         return f"must be one of {', '.join(STATUSES)}"
-    return ""
+    return "must not be blank; leave it out" if _is_blank(value) else ""
+
+
+def _is_blank(value: object) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return any(isinstance(text, str) and not text.strip() for text in texts)
