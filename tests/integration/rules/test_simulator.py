@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rules.adapters import simulations
-from rules.simulation.asking import MOST_WAITING
+from rules.simulation.simulations import MOST_WAITING
 from rules.simulation.simulator import KEPT, MOST_TRIES
 from tests.integration.rules.desk import Desk, mail_bytes
 from tests.integration.rules.simulating import LAMP, REST, Simulating

@@ -15,7 +15,7 @@ from rules.examples import Examples
 from rules.handlers import Decider, OutcomeNotes, on_failure, on_outcome, on_scanner
 from rules.rule_sets import RuleSets
 from rules.settings import RulesSettings
-from rules.simulation.asking import Simulations
+from rules.simulation.simulations import Simulations
 from rules.simulation.simulator import AT_ONCE, Simulator
 from rules.simulation.trial import Trial
 from rules.trying import ExampleTrial

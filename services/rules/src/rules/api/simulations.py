@@ -11,8 +11,8 @@ from rules.adapters.simulations import JobRow
 from rules.api.checks import check_rules
 from rules.api.parameters import SavingCall
 from rules.api.views import rule_list
-from rules.simulation.asking import Simulations
 from rules.simulation.difference import Change
+from rules.simulation.simulations import Simulations
 from shared.api import Job, Page, RuleList, RuleSimulation, RuleSimulationIn, SimulatedMail, SimulatedMailDetail
 from shared.events import OutcomeType, derived_id
 from shared.http import Actor, Cursor, IdempotencyKey, Limit, ProblemError, decode_cursor, not_found

@@ -26,7 +26,7 @@ log = get_logger("simulation")
 
 AT_ONCE: Final = 2
 """Simulations a process runs at a time: the mails that come in now go first."""
-LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 1.0
 AWAY_S: Final = 2.0
 AGAIN_S: Final = 10.0
 """What was away has so long to come back before the next try."""
@@ -36,6 +36,8 @@ KEPT: Final = 50
 """Of one scanner."""
 TIDY_EVERY_S: Final = 60.0
 REMOVED_AT_ONCE: Final = 10
+DATABASE_AWAY: Final = "the database of the rules service did not answer"
+FAULT: Final = "the rules service met an error: see its log"
 
 
 class TakenOverError(Exception):
@@ -84,9 +86,9 @@ class Simulator:
             raise
         except (UnresolvedError, UnavailableError) as error:
             await self._give_back(job, str(error))
-        except Exception:
+        except Exception as error:
             await _end(work)
-            await self._give_back(job, "the rules service met an error: see its log")
+            await self._give_back(job, DATABASE_AWAY if is_unavailable(error) else FAULT)
             raise
         return True
 
