@@ -53,12 +53,12 @@ class Tried:
 
     def refusal(self) -> ProblemError:
         """409 that says which examples would break, or why they could not be tried."""
-        untried = {one.note for one in self.broken if one.after is None}
-        if len(untried) == 1 and all(one.after is None for one in self.broken):
-            told = f"The examples of these rules {untried.pop()}"
+        if all(one.after is None and one.note == self.broken[0].note for one in self.broken):
+            told, remedy = f"the examples of these rules {self.broken[0].note}", "Try again in a while"
         else:
             told = "; ".join(f"the example '{one.example.name}' {one.note}" for one in self.broken)
-        detail = f"{told[:1].upper()}{told[1:MAX_DETAIL]}. Change the rules or the examples, or save all the same with accept_broken=true."
+            remedy = "Change the rules or the examples"
+        detail = f"{told[:1].upper()}{told[1:MAX_DETAIL]}. {remedy}, or save all the same with accept_broken=true."
         return ProblemError(409, "An example would break", detail, broken=[one.model_dump(mode="json") for one in self.broken])
 
 
