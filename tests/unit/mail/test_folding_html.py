@@ -47,11 +47,11 @@ CLIENTS: Final = {
         f"Bob &lt;bob@example.com&gt; wrote:</div><div><br></div>{OLD}</div></div>"
     ),
     "proton": (
-        f'{OWN}<div class="protonmail_signature_block"><div>Sent with <a href="https://proton.me/">Proton Mail</a> secure email.</div></div>'
+        f'{OWN}<div class="protonmail_signature_block"><div>Sent with <a href="https://proton.me/">Proton Mail</a></div></div>'
         f'<div class="protonmail_quote">{WROTE}<br><blockquote class="protonmail_quote" type="cite">{OLD}</blockquote></div>'
     ),
     "gmx": (
-        f'{OWN}<div name="quote" style="border-left:2px solid"><div><b>Gesendet:</b>&nbsp;Montag, 23. November 2026 um 10:00 Uhr<br>'
+        f'{OWN}<div style="border-left:2px"><div><b>Gesendet:</b>&nbsp;Montag, 23. November 2026 10:00<br>'
         f"<b>Von:</b>&nbsp;Bob &lt;bob@example.com&gt;<br><b>An:</b>&nbsp;anna@example.com<br><b>Betreff:</b>&nbsp;Lampe</div>{OLD}</div>"
     ),
     "zoho": (

@@ -41,13 +41,18 @@ class _Passage(NamedTuple):
 
 
 def _placed(text: str, lines: Sequence[str], passages: Sequence[_Passage]) -> list[Fold]:
-    """Lines to characters; the line feed behind a passage belongs to it."""
+    """Lines to characters. The line feed behind a passage belongs to it, and the blank lines there when blank lines are above it too."""
     placed: list[Fold] = []
     at = line = 0
-    for passage in passages:
-        start = at + sum(map(len, lines[line : passage.first])) + passage.first - line
-        at = start + sum(map(len, lines[passage.first : passage.end])) + passage.end - passage.first
-        line = passage.end
+    for number, passage in enumerate(passages):
+        first, end = passage.first, passage.end
+        start = at + sum(map(len, lines[line:first])) + first - line
+        if first == 0 or (first > line and not lines[first - 1].strip()):
+            limit = passages[number + 1].first if number + 1 < len(passages) else len(lines)
+            while end < limit and not lines[end].strip():
+                end += 1
+        at = start + sum(map(len, lines[first:end])) + end - first
+        line = end
         placed.append(Fold(start=start, end=min(at, len(text)), kind=passage.kind))
     return placed
 
@@ -77,9 +82,10 @@ class _Reading:
             if len(self.found) >= MAX_FOLDS - 1 or not self._take(mark):
                 break
         self._end_signature(len(self.lines))
-        if not self._has_own(len(self.lines)):
-            self._pass_on()
-        return self.found
+        if self._has_own(len(self.lines)):
+            return self.found
+        signatures = self._signatures()
+        return signatures if len(signatures) < len(self.found) else []
 
     def _take(self, mark: Mark) -> bool:
         """Whether to read on."""
@@ -116,13 +122,11 @@ class _Reading:
     def _stop(self, before: int) -> bool:
         """All from here on is what the mail passes on."""
         if not self._has_own(before):
-            self._pass_on()
+            self.found = self._signatures()
         return False
 
-    def _pass_on(self) -> None:
-        """Without a word of the writer's own the quotes are what the mail says, and without quotes the signature is."""
-        signatures = [passage for passage in self.found if passage.kind is FoldKind.SIGNATURE]
-        self.found = signatures if len(signatures) < len(self.found) else []
+    def _signatures(self) -> list[_Passage]:
+        return [passage for passage in self.found if passage.kind is FoldKind.SIGNATURE]
 
     def _has_own(self, before: int) -> bool:
         self.own = self.own or any(map(str.strip, self.lines[self.at : before]))

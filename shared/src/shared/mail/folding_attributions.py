@@ -21,6 +21,8 @@ _MAX_TOKENS: Final = 14
 _MAX_TOKENS_BEHIND: Final = 20
 _MAX_TOKENS_BEFORE_ADDRESS: Final = 8
 _MAX_NAME: Final = 5
+_MAX_TOKENS_OF_NAME: Final = 6
+_CLOSING: Final = frozenset(">)]")
 _COLONS: Final = (":", "\uff1a")
 _DECORATION: Final = " \t\u00a0*_-\u2013\u2014#|\"'"
 _PLAIN: Final = {
@@ -43,7 +45,9 @@ class Certainty(IntEnum):
     NONE = 0
     BEFORE_QUOTES = 1
     """An attribution only if quoted lines follow; else it may be a sentence of the writer's."""
-    SURE = 2
+    ALONE = 2
+    """By its date and address, without a verb that is known: an attribution if blank lines stand above it, or quoted lines follow."""
+    SURE = 3
 
 
 def may_end_attribution(line: str) -> bool:
@@ -96,6 +100,10 @@ class _Features:
     behind_address: int
     """How many words stand behind the address."""
     early_address: bool
+    address_follows: bool
+    """The address stands behind the verb."""
+    closed: bool
+    """It ends with the address, in brackets, and a word at most."""
 
     @property
     def full_date(self) -> bool:
@@ -110,10 +118,12 @@ class _Features:
         """The verb stands where clients put it: at the end, before the name, or before the date."""
         if self.verb is None:
             return False
-        behind = self.tokens[self.verb + 1 :]
-        if len(behind) <= 2 or (self.tokens[self.verb] in BEFORE_THE_NAME and (len(behind) <= 6 or self.behind_address <= 1)):
-            return True
-        return len(behind) <= _MAX_TOKENS_BEHIND and sum(token[0].isdigit() for token in behind) >= 2
+        verb, behind = self.tokens[self.verb], self.tokens[self.verb + 1 :]
+        if verb in BEFORE_THE_NAME:
+            return len(behind) <= _MAX_TOKENS_OF_NAME or self.behind_address <= 1
+        if self.address_follows and self.verb > 0:
+            return False
+        return len(behind) <= 2 or (len(behind) <= _MAX_TOKENS_BEHIND and sum(token[0].isdigit() for token in behind) >= 2)
 
     @property
     def personal(self) -> bool:
@@ -135,6 +145,8 @@ def certainty_of(text: str) -> Certainty:
         return Certainty.SURE if ends and found.full_date and found.date_first and found.address else Certainty.NONE
     if _is_sure(found):
         return Certainty.SURE
+    if found.verb is None and found.full_date and found.date_first and found.closed:
+        return Certainty.ALONE
     return Certainty.BEFORE_QUOTES if _is_likely(found) else Certainty.NONE
 
 
@@ -142,15 +154,18 @@ def _features(body: str) -> _Features:
     digit = _DIGIT.search(body)
     tokens = _TOKEN.findall(body)
     at = body.find("@")
+    verb = _last_verb(tokens, body)
     return _Features(
         tokens=tokens,
-        verb=_last_verb(tokens, body),
+        verb=verb,
         dated_at=body.count(" ", 0, digit.start()) if digit else len(tokens),
         year=_YEAR.search(body) is not None,
         time=_TIME.search(body) is not None,
         address=at > 0,
         behind_address=body.count(" ", at) if at > 0 else len(tokens),
         early_address=at > 0 and body.count(" ", 0, at) <= _MAX_TOKENS_BEFORE_ADDRESS,
+        address_follows=verb is not None and body.rfind(tokens[verb]) < at,
+        closed=at > 0 and body.count(" ", at) <= 1 and not _CLOSING.isdisjoint(body[at:]),
     )
 
 
@@ -161,11 +176,11 @@ def _last_verb(tokens: Sequence[str], body: str) -> int | None:
 
 
 def _is_sure(found: _Features) -> bool:
-    if not found.full_date or found.personal:
+    if not found.full_date or not found.verbal or found.personal:
         return False
     if found.address:
-        return (found.date_first and (found.verbal or found.behind_address <= 1)) or (found.early_address and found.verbal)
-    return found.date_first and found.verbal and found.verb is not None and found.verb >= found.dated_at
+        return found.date_first or found.early_address
+    return found.date_first and found.verb is not None and found.verb >= found.dated_at
 
 
 def _is_likely(found: _Features) -> bool:

@@ -86,14 +86,12 @@ def quotes_follow(lines: Sequence[str], index: int) -> bool:
 
 def _quoted(lines: Sequence[str], first: int, floor: int) -> Mark | None:
     """The quoted lines from here, with the blank ones between them."""
-    if _ends_address(lines, first, floor):
-        return _attribution(lines, first, floor)
+    if _ends_address(lines, first, floor) and (mark := _attribution(lines, first, floor)) is not None:
+        return mark
     end = first + 1
     for at in range(end, len(lines)):
         line = lines[at]
         if line[:1] == ">" or is_quoted(line):
-            if line[-1:] == ":" and _ends_address(lines, at, end):
-                break
             end = at + 1
         elif line and line.strip():
             break
@@ -126,7 +124,11 @@ def _mark(lines: Sequence[str], index: int, floor: int) -> Mark | None:
 
 def _attribution(lines: Sequence[str], last: int, floor: int) -> Mark | None:
     first, certainty = attribution(lines, last, floor)
-    if certainty is Certainty.SURE or (certainty is Certainty.BEFORE_QUOTES and quotes_follow(lines, last + 1)):
+    if (
+        certainty is Certainty.SURE
+        or (certainty is Certainty.ALONE and not (first and lines[first - 1].strip()))
+        or (certainty is not Certainty.NONE and quotes_follow(lines, last + 1))
+    ):
         return Mark(Sort.ATTRIBUTION, first, last + 1)
     return None
 

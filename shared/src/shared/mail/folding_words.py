@@ -61,7 +61,7 @@ VERBS: Final = frozenset(
         | missatge"""
     )
 )
-BEFORE_THE_NAME: Final = frozenset(_listed("""schrieb | schreef | skrev | כתב | כתבה | كتب | كتبت | kirjutas"""))
+BEFORE_THE_NAME: Final = frozenset(_listed("""schrieb | schreef | skrev | כתב | כתבה | كتب | كتبت | كتابة | kirjutas"""))
 """Those that stand between the date and the name."""
 WITHOUT_SPACES: Final = "写道|寫道|写到|のメール|書きました|작성|쓴 글|님이|เขียนว่า"
 """Verbs of languages without spaces, or grown together with the name: a pattern."""
