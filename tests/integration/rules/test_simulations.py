@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -135,14 +136,18 @@ async def test_chosen_mails_that_are_not_there_are_named(at: Simulating) -> None
     assert found["changed"] == 1
 
 
-async def test_a_mail_the_archive_lost_fails_alone(at: Simulating) -> None:
-    await at.store("m", minutes=1)
-    await at.store("lost")
+async def test_mails_the_archive_lost_or_damaged_fail_alone(at: Simulating, tmp_path: Path) -> None:
+    for number, mail_id in enumerate(("damaged", "lost", "m")):
+        await at.store(mail_id, minutes=number)
     await at.execute("update decisions set archive_key = 's/nowhere' where mail_id = 'lost'")
-    found = await at.simulate({"last": 2})
-    assert [(one["change"], one["after"] is None) for one in found["mails"]] == [("new", False), ("failed", True)]
+    (tmp_path / "s" / "damaged").write_bytes(b"no zstd")
+    found = await at.simulate({"last": 3})
+    assert [(one["mail_id"], one["change"], one["after"] is None) for one in found["mails"]] == [
+        ("m", "new", False), ("lost", "failed", True), ("damaged", "failed", True)
+    ]  # fmt: skip
     assert "archive has no such mail" in found["mails"][1]["note"]
-    assert found["state"] == "done"
+    assert "damaged" in found["mails"][2]["note"]
+    assert (found["state"], found["done"]) == ("done", 3)
 
 
 @pytest.mark.parametrize("form", ["raw", "raw_base64"])

@@ -182,6 +182,15 @@ async def test_with_tickets_away_it_is_tried_again_then_given_up_in_plain_words(
     assert (await at.show(simulation_id))["error"] == job["result"]["error"]
 
 
+async def test_with_the_archive_away_it_is_tried_again(at: Simulating) -> None:
+    await at.store("m")
+    await at.execute("update decisions set archive_key = 's/m/below a file'")
+    await at.ask(LAST)
+    assert await at.simulator.run_one()
+    ((state, tries, error),) = await at.execute("select state, tries, error from simulations")
+    assert (state, tries, error) == ("queued", 1, "the archive does not answer; try again when it does")
+
+
 async def test_tickets_back_in_time_ends_it_well(at: Simulating) -> None:
     await at.store("m")
     at.tickets.behaviour.status = 503
