@@ -45,6 +45,7 @@ async def test_commands_become_tickets_and_outcomes(rig: Rig, kafka_bootstrap: s
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://tickets") as client:
             assert (await client.get("/tickets")).status_code == 401
+            assert (await client.post("/resolutions", json={"commands": []})).status_code == 401
             tickets = (await client.get("/tickets", headers={"X-Service-Token": TOKEN})).json()["items"]
 
             async def ready() -> bool:

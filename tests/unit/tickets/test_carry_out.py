@@ -272,3 +272,12 @@ def test_a_batch_knows_what_it_opened() -> None:
     assert outcome(carry_out(second, state, NOON)).ticket_id == -1
     third = command(CREATE, mail_id="m3")
     assert outcome(carry_out(third, state, NOON)).ticket_id == -2
+
+
+def test_a_ticket_opened_in_the_same_batch_is_newer_than_those_that_are_stored() -> None:
+    state = desk(ids={"<root@x>": [KnownId(7, "s1", MAIL_ORIGIN)]})
+    for number in range(2):
+        opening = command(CREATE, mail_id=f"m{number}", references=["<root@x>"])
+        apply(carry_out(opening, state, NOON), opening, state)
+    answer = command(BY_CONVERSATION, mail_id="m9", references=["<root@x>"])
+    assert outcome(carry_out(answer, state, NOON)).ticket_id == -2

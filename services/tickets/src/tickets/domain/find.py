@@ -41,8 +41,13 @@ def _asked_for(mail: CommandMail, desk: Desk) -> list[KnownId]:
 
 def _best(numbers: list[int], mail: CommandMail, desk: Desk) -> TicketState | None:
     """The newest the sender takes part in, else the newest."""
-    newest = sorted(set(numbers), reverse=True)
+    newest = sorted(set(numbers), key=_opened, reverse=True)
     return _first_alive([number for number in newest if takes_part(number, mail, desk)], desk) or _first_alive(newest, desk)
+
+
+def _opened(number: int) -> tuple[bool, int]:
+    """For sorting by when a ticket was opened: provisional numbers count down, and come after all that are stored."""
+    return number < 0, abs(number)
 
 
 def takes_part(ticket_id: int, mail: CommandMail, desk: Desk) -> bool:
