@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.mail.folding import MAX_FOLDS, folds
@@ -258,6 +258,10 @@ MARKS: Final = st.sampled_from(
 )
 
 
+MARKERS: Final = "<@>:()-_*\uff1a\u2014\u200f\u202b\u00a0 \n\t.,12/hA\u5beb\u9053"
+"""What the marks are made of."""
+
+
 @given(NEW, st.sampled_from([*SURE.values(), *BEFORE_QUOTES.values(), *HEADERS.values()]), QUOTED)
 def test_new_text_above_any_attribution_and_quote_is_the_new_text(new: str, attribution: str, history: str) -> None:
     assert new_text(f"{new}\n\n{attribution}\n\n{history}") == new.strip("\n")
@@ -274,7 +278,9 @@ def test_lines_between_quoted_ones_are_kept(attribution: str, pairs: list[tuple[
     assert [line for line in new_text(text).split("\n") if line.strip()] == [own for _, own in pairs]
 
 
-@given(st.one_of(st.text(), st.lists(st.one_of(MARKS, ANY_LINE), max_size=40).map("\n".join)))
+@given(st.one_of(st.text(), st.text(MARKERS), st.lists(st.one_of(MARKS, ANY_LINE), max_size=40).map("\n".join)))
+@example("Own\n：@：")
+@example("Own\n<@>:")
 def test_folds_of_any_text_are_in_order_within_it_and_leave_something(text: str) -> None:
     found = folds(text)
     ends = [0, *(fold.end for fold in found)]

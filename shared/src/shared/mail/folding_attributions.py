@@ -188,4 +188,4 @@ def _is_likely(found: _Features) -> bool:
         return True
     if found.full_date and (found.address or (found.date_first and len(found.tokens) <= _MAX_TOKENS)):
         return True
-    return found.address and found.tokens[0] in QUOTING
+    return found.address and not QUOTING.isdisjoint(found.tokens[:1])
