@@ -130,6 +130,7 @@ def test_a_ticket_shows_its_conversation(watched: Watched) -> None:
     watched.go("/tickets/128")
     page = watched.page
     expect(page.get_by_text("Ticket Id: 128")).to_be_visible()
+    expect(page.get_by_text("vip", exact=True)).to_be_visible()
     expect(page.get_by_text("We have sent your order.")).to_be_hidden()
     page.get_by_text("Quoted text").click()
     expect(page.get_by_text("We have sent your order.")).to_be_visible()

@@ -118,6 +118,8 @@ def _tickets() -> list[api.Ticket]:
         {
             "id": 128,
             "title": "Invoice wrong – Überweisung",
+            "assignee": "otto@company.example",
+            "tags": ["invoice", "vip"],
             "sender": "Anna Keller <anna@customer.example>",
             "contact": contact,
             "attachments": [file],
