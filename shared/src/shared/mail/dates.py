@@ -38,7 +38,7 @@ _ZONES: Final = {
     "AEDT": 11, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
 _OLDEST: Final = 1940
-_MAX_ZONE_HOURS: Final = 15
+_MAX_ZONE_HOURS: Final = 20
 
 
 def date_of(value: str) -> datetime | None:

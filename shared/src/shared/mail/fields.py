@@ -41,7 +41,7 @@ class Fields:
     def __init__(self, pairs: list[tuple[str, str]], body: int, defects: Iterable[str] = (), *, printable: bool = False) -> None:
         self.pairs = pairs
         self.body = body
-        """Where the body starts."""
+        """Where the body starts, of fields that were read where they stand; parts with the same fields may share them."""
         self.defects = list(defects)
         self.printable = printable
         """Short, and all of it printable ASCII: what an encoded word hides is the only thing to be cleaned."""
@@ -52,12 +52,6 @@ class Fields:
                 self._index[key].append(value)
             else:
                 self._index[key] = [value]
-
-    def moved(self, body: int) -> Fields:
-        """The same fields of another part, whose body starts there."""
-        made = Fields([], body, printable=self.printable)
-        made.pairs, made._index = self.pairs, self._index
-        return made
 
     @property
     def names(self) -> KeysView[str]:

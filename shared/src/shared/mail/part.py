@@ -63,17 +63,17 @@ def read_part(raw: bytes, pos: int, parent: Part | None, is_delimiter: Callable[
     known = _known_block(raw, pos) if parent is not None else None
     if known is None:
         fields = read_fields(raw, pos, is_delimiter)
-        known = fields, _declared(fields)
+        known = fields, _declared(fields), fields.body
     return _part(*known, parent, len(raw))
 
 
-def _known_block(raw: bytes, pos: int) -> tuple[Fields, _Declared] | None:
-    """Fields that many parts of many mails have, letter by letter; None when they are long or odd."""
+def _known_block(raw: bytes, pos: int) -> tuple[Fields, _Declared, int] | None:
+    """Fields that many parts of many mails have, letter by letter, and where the body starts; None when they are long or odd."""
     end = raw.find(b"\r\n\r\n", pos, pos + _SHORT_BLOCK)
     size = 2 if end >= 0 else 1
     end = end if end >= 0 else raw.find(b"\n\n", pos, pos + _SHORT_BLOCK)
     known = _known(raw[pos : end + size]) if end >= 0 else None
-    return (known[0].moved(end + 2 * size), known[1]) if known else None
+    return (*known, end + 2 * size) if known else None
 
 
 @lru_cache(maxsize=1024)
@@ -101,13 +101,13 @@ def _last_segment(location: str) -> str:
     return unquote(found[1]) if found else ""
 
 
-def _part(fields: Fields, declared: _Declared, parent: Part | None, end: int) -> Part:
+def _part(fields: Fields, declared: _Declared, start: int, parent: Part | None, end: int) -> Part:
     part = Part(
         number="",
         fields=fields,
         type=_media_type(declared.media, parent.type if parent is not None else ""),
         params=declared.params,
-        start=fields.body,
+        start=start,
         end=end,
         disposition=declared.disposition,
         disposition_params=declared.disposition_params,

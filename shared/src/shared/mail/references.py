@@ -9,6 +9,8 @@ from shared.mail.limits import MAX_FIELD_BYTES, MAX_ID, MAX_IDS
 from shared.mail.words import one_line
 
 _BRACKETED: Final = re.compile(r"<([^<>]{1,2000}+)>")
+_ONE_ID: Final = re.compile(r"<[!-;=?-~]{1,996}>")
+"""A field of one id, as most are."""
 _BREAKS: Final = re.compile(r"[\s<>,;()\"]+")
 _PREFIXES: Final = (
     "re|rv|ref|rif|risp|r|fwd?|i|inoltro|inoltra|aw|antw|antwort|wg|weitergeleitet|tr|sv|vs|vl|vb|vd|res|enc|odp|pd|ynt|ilt|bls|doorst|"
@@ -19,6 +21,8 @@ _PREFIX: Final = re.compile(rf"(?:\s*+(?:{_PREFIXES})(?:\s?(?:\[\d{{1,4}}\]|\(\d
 
 def message_ids(value: str) -> list[str]:
     """The ids of an unfolded field, with angle brackets, each once. Of too many the first, which names the thread, and the last."""
+    if _ONE_ID.fullmatch(value):
+        return [value]
     value = value[:MAX_FIELD_BYTES]
     found = _BRACKETED.findall(value) or [word for word in _BREAKS.split(value) if "@" in word]
     clean = (text if text.isprintable() and " " not in text else "".join(one_line(text).split()) for text in found)
