@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rules.domain.command import command_of
+from rules.domain.command import command_mail, command_of
 from rules.domain.evaluate import Evaluation
 from shared.events import Action, ActionType, Candidate, CommandKind, RawMail, TicketCommand
 from shared.mail.limits import MAX_ADDRESSES, MAX_ID, MAX_IDS, MAX_NAME_BYTES, MAX_PARTS, MAX_SUBJECT
-from shared.mail.model import Address, Attachment, Kind, ParsedMail
+from shared.mail.model import Address, Attachment, DeliveryReport, Fold, FoldKind, Kind, ParsedMail, RecipientReport
 from shared.mail.parse import parse
 from shared.topics import MAX_EVENT_BYTES
+from tests.unit.rules.builders import evaluated, rule
 
 RAW = RawMail(
     scanner_id="s",
@@ -30,6 +31,13 @@ NOTHING = Evaluation([], None)
 
 def size(command: TicketCommand) -> int:
     return len(command.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+
+REPORT = DeliveryReport(
+    recipients=[RecipientReport(recipient='"' * MAX_ID, reason="\U0001f525" * 500)] * 100,
+    message_id='"' * MAX_ID,
+    reporter="\U0001f525" * 500,
+)
 
 
 def largest() -> ParsedMail:
@@ -59,6 +67,10 @@ def largest() -> ParsedMail:
                 for n in range(MAX_PARTS)
             ],
             "defects": ["\U0001f525" * 1000] * 100,
+            "folds": [Fold(start=100_000 + n, end=600_000, kind=FoldKind.SIGNATURE) for n in range(5_000)],
+            "authentication": ["\U0001f525" * 100] * 500,
+            "kind_reason": "\U0001f525" * 5_000,
+            "report": REPORT,
         }
     )
 
@@ -73,11 +85,54 @@ def test_the_largest_mail_gives_an_event_below_the_limit_that_says_what_is_missi
     assert command.mail.text_truncated
     assert command.mail.html_truncated
     left_out = " ".join(command.mail.defects)
-    for what in ("To", "Cc", "Reply-To", "References", "attachments", "candidates"):
+    for what in ("To", "Cc", "Reply-To", "References", "attachments", "candidates", "folded passages", "authentication results"):
         assert what in left_out
     assert command.mail.references[0] == largest().references[0]
     assert command.mail.references[-1] == largest().references[-1]
     assert [command.candidates[0].rule_id, command.candidates[-1].rule_id] == ["0", "last"]
+    assert all(one.end <= len(command.mail.text) for one in command.mail.folds)
+
+
+@pytest.mark.parametrize("kind", [Kind.BOUNCE, Kind.RECEIPT])
+def test_the_largest_report_gives_an_event_below_the_limit(kind: Kind) -> None:
+    command = command_of("m", RAW, largest().model_copy(update={"kind": kind}), NOTHING, None)
+    assert size(command) < MAX_EVENT_BYTES
+    assert command.report is not None
+    assert 10 < len(command.report.recipients) < 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (Kind.MAIL, CommandKind.MAIL),
+        (Kind.OWN, CommandKind.OWN),
+        (Kind.LIST, CommandKind.MAIL),
+        (Kind.AUTOMATIC, CommandKind.MAIL),
+        (Kind.PEC, CommandKind.MAIL),
+        (Kind.PEC_ANOMALY, CommandKind.MAIL),
+        (Kind.BOUNCE, CommandKind.BOUNCE),
+        (Kind.RECEIPT, CommandKind.RECEIPT),
+        (Kind.PEC_RECEIPT, CommandKind.RECEIPT),
+        (Kind.AUTO_REPLY, CommandKind.AUTO_REPLY),
+    ],
+)
+def test_rules_are_asked_about_a_mail_exactly_where_its_command_says_to_try_them(kind: Kind, wanted: CommandKind) -> None:
+    mail = ParsedMail(kind=kind, kind_reason="because", report=REPORT)
+    evaluation = evaluated(mail, rule("all", ActionType.CREATE_TICKET))
+    command = command_of("m", RAW, mail, evaluation, 1)
+    assert (command.kind, command.mail_kind, command.kind_reason) == (wanted, kind.value, "because")
+    asked = wanted in {CommandKind.MAIL, CommandKind.OWN}
+    assert (bool(command.candidates), evaluation.evidence is not None) == (asked, asked)
+    assert (command.report is None) is asked
+
+
+def test_folded_passages_end_where_the_text_of_the_event_ends() -> None:
+    folds = [
+        Fold(start=1, end=3, kind=FoldKind.QUOTE),
+        Fold(start=4, end=9, kind=FoldKind.QUOTE),
+        Fold(start=9, end=10, kind=FoldKind.SIGNATURE),
+    ]
+    assert [(one.start, one.end) for one in command_mail(ParsedMail(text="abcdefgh", folds=folds)).folds] == [(1, 3), (4, 8)]
 
 
 @pytest.mark.parametrize(
@@ -100,10 +155,6 @@ def test_nasty_mails_give_events_below_the_limit_without_nul(raw: bytes) -> None
     command = command_of("m", RAW, parse(raw), NOTHING, 1)
     assert size(command) < MAX_EVENT_BYTES
     assert "\\u0000" not in command.model_dump_json()
-
-
-def test_a_mail_with_our_mark_is_named_so() -> None:
-    assert command_of("m", RAW, ParsedMail(kind=Kind.OWN), NOTHING, 1).kind is CommandKind.OWN
 
 
 def test_an_ordinary_mail_is_carried_whole() -> None:
