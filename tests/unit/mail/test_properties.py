@@ -102,6 +102,14 @@ def test_any_fields_over_any_structure_are_a_mail(fields: list[tuple[str, str]],
         checked(head.encode() + written(tree), pec=pec)
 
 
+def test_what_a_report_says_is_one_line_without_control_characters() -> None:
+    head = b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nno\r\n--b\r\n"
+    said = b"Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 5.1.1 does \0\0 not exist\r\n"
+    mail = checked(head + b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; b.example\r\n\r\n" + said + b"--b--")
+    assert mail.report is not None
+    assert [one.reason for one in mail.report.recipients] == ["550 5.1.1 does not exist"]
+
+
 @needs_corpus
 @pytest.mark.parametrize("seed", range(4))
 def test_real_mails_mutated_are_mails(seed: int) -> None:

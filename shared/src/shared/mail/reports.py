@@ -10,6 +10,7 @@ from shared.mail.charset import decode
 from shared.mail.codes import is_vague, reply_in, status_in, words
 from shared.mail.limits import MAX_ID
 from shared.mail.model import RecipientReport
+from shared.mail.text import clean
 from shared.mail.words import no_bidi, one_line
 
 MAX_RECIPIENTS: Final = 100
@@ -66,7 +67,7 @@ def embedded(text: str) -> str:
 
 def report_text(data: bytes) -> str:
     """The text of a machine-readable part: ASCII, or UTF-8 in the international form (RFC 6533)."""
-    return decode(data, "utf-8")[0]
+    return clean(decode(data, "utf-8")[0])
 
 
 def _groups(text: str) -> Iterator[_Group]:
