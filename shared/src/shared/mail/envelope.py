@@ -87,7 +87,9 @@ def read_envelope(fields: Fields) -> dict[str, Any]:
         "reply_to": _addresses(fields, "Reply-To"),
         "to": _addresses(fields, "To"),
         "cc": _addresses(fields, "Cc"),
-        "delivered_to": list(dict.fromkeys(a.address for name in _DELIVERED for a in _addresses(fields, name) if a.address)),
+        "delivered_to": list(
+            dict.fromkeys(a.address for name in _DELIVERED if fields.all(name) for a in _addresses(fields, name) if a.address)
+        ),
         "message_id": message_id(fields.first("Message-ID")),
         "in_reply_to": _ids(fields, "In-Reply-To"),
         "references": _ids(fields, "References"),

@@ -35,6 +35,9 @@ def _known_words(value: str) -> str:
 
 
 def _words(value: str) -> str:
+    match = _WORD.match(value)
+    if match is not None and "=?" not in value[match.end() :] and match[3].isascii():  # one word at the beginning, as most have
+        return one_line(decode_word(_payload(match[2], match[3]), match[1]) + value[match.end() :])
     out: list[str] = []
     run: list[bytes] = []  # neighbours of one charset may split a character between them
     charset, end = "", 0
