@@ -140,6 +140,8 @@ class Structure:
         if self._leaf is not None:
             self._leaf.end = max(self._leaf.start, end)
             self._leaf = None
+        if len(self._open) <= depth:
+            return
         while len(self._open) > depth:
             part = self._open.pop()
             part.end = max(part.start, end)
