@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.mail.folding import MAX_FOLDS, folds
+from shared.mail.folding.folds import MAX_FOLDS, folds
 from shared.mail.html import html_to_text
 from shared.mail.limits import TEXT_LIMIT
 from shared.mail.model import FoldKind, unfolded

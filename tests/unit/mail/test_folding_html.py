@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from shared.mail.folding import folds
+from shared.mail.folding.folds import folds
 from shared.mail.html import html_to_text
 from shared.mail.model import unfolded
 from shared.mail.parse import parse

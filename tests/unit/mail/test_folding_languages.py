@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from shared.mail.folding import folds
+from shared.mail.folding.folds import folds
 from shared.mail.model import FoldKind, unfolded
 
 NEW: Final = "Thank you, that helps.\n\nBest regards\nAnna"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mail.kinds import tell
+from shared.mail.kinds.tell import tell
 from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Kind
 from shared.mail.parse import parse

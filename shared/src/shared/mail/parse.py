@@ -12,9 +12,9 @@ from shared.mail.authentication import authentication
 from shared.mail.charset import codec, decode
 from shared.mail.envelope import read_envelope
 from shared.mail.fields import Fields
-from shared.mail.folding import folds
+from shared.mail.folding.folds import folds
 from shared.mail.html import html_to_text
-from shared.mail.kinds import tell
+from shared.mail.kinds.tell import tell
 from shared.mail.limits import MAX_BODY_INPUT, MAX_CALENDAR, MAX_HEADERS_CHARS, MAX_SHORT_FIELD, TEXT_LIMIT
 from shared.mail.model import Attachment, MailPart, ParsedMail
 from shared.mail.parts import Part, Structure, attachment

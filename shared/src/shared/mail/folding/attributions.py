@@ -1,7 +1,7 @@
 """Attribution lines: who wrote what is quoted below, and when ("On 23 Nov 2026, Anna wrote:").
 
 Told by their shape (date, time, address, verb, colon) rather than by one pattern per language, so that most of a language not listed
-in `folding_words` is recognised too. An attribution wraps over four lines at most.
+in `words` is recognised too. An attribution wraps over four lines at most.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from shared.mail.folding_words import BEFORE_THE_NAME, PRONOUNS, QUOTING, VERBS, WITHOUT_SPACES
+from shared.mail.folding.words import BEFORE_THE_NAME, PRONOUNS, QUOTING, VERBS, WITHOUT_SPACES
 
 _MAX_LINES: Final = 4
 _MAX_CHARS: Final = 500

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.mail import reports
 from shared.mail.addresses import addresses
-from shared.mail.bounce_text import completed, is_delay, notice_of, read_notice
-from shared.mail.bounce_words import SUBJECTS, TEXTS
+from shared.mail.kinds import reports
+from shared.mail.kinds.bounce_text import completed, is_delay, notice_of, read_notice
+from shared.mail.kinds.bounce_words import SUBJECTS, TEXTS
+from shared.mail.kinds.original import MESSAGES, content, original_id, original_recipients, quoted_id
+from shared.mail.kinds.out_of_office import sounds_away
+from shared.mail.kinds.signs import Sender, Signs
+from shared.mail.kinds.told import Told
 from shared.mail.model import DeliveryReport, Kind
-from shared.mail.original import MESSAGES, content, original_id, original_recipients, quoted_id
-from shared.mail.out_of_office import sounds_away
 from shared.mail.parts import Part, Structure
 from shared.mail.references import message_id
-from shared.mail.signs import Sender, Signs
-from shared.mail.told import Told
 from shared.mail.words import decode_words
 
 FAILED_RECIPIENTS: Final = "X-Failed-Recipients"

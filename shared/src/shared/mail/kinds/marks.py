@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.mail.fields import Fields
+from shared.mail.kinds.told import Told
 from shared.mail.model import Kind
-from shared.mail.told import Told
 
 _SHOWN: Final = 100
 

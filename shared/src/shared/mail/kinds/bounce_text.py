@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Final
 
-from shared.mail.bounce_words import DELAYS, GIVEN_UP, HEADERS, ORIGINAL_LINES, ORIGINALS
-from shared.mail.codes import addresses_in, is_vague, refusal_in, status_in, words
+from shared.mail.kinds.bounce_words import DELAYS, GIVEN_UP, HEADERS, ORIGINAL_LINES, ORIGINALS
+from shared.mail.kinds.codes import addresses_in, is_vague, refusal_in, status_in, words
+from shared.mail.kinds.reports import MAX_RECIPIENTS, Action
 from shared.mail.model import RecipientReport
-from shared.mail.reports import MAX_RECIPIENTS, Action
 
 _MAX_LINES: Final = 5_000
 _DECORATION: Final = " \t-=*_#:.>"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from shared.mail.folding_attributions import Certainty, attribution, may_end_attribution
-from shared.mail.folding_footers import FOOTER_KEYS, is_footer, is_weak_footer
-from shared.mail.folding_headers import header_block, is_forward, is_original, is_rule, role
+from shared.mail.folding.attributions import Certainty, attribution, may_end_attribution
+from shared.mail.folding.footers import FOOTER_KEYS, is_footer, is_weak_footer
+from shared.mail.folding.headers import header_block, is_forward, is_original, is_rule, role
 
 _MAX_LINE: Final = 600
 """A longer line is a paragraph: it marks nothing."""

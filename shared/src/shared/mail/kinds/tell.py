@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from shared.mail.automatic import BESIDE_FIELDS, auto_reply, automatic, feedback, mailing_list, unanswerable
-from shared.mail.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, receipt_or_bounce
+from shared.mail.kinds.automatic import BESIDE_FIELDS, auto_reply, automatic, feedback, mailing_list, unanswerable
+from shared.mail.kinds.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, receipt_or_bounce
+from shared.mail.kinds.marks import MARK_FIELDS
+from shared.mail.kinds.out_of_office import is_fixed
+from shared.mail.kinds.pec import PEC_FIELDS, certified
+from shared.mail.kinds.signs import SUSPICIOUS, Signs, subject_of
+from shared.mail.kinds.told import Told
 from shared.mail.mark import OWN_HEADER
-from shared.mail.marks import MARK_FIELDS
 from shared.mail.model import Kind
-from shared.mail.out_of_office import is_fixed
 from shared.mail.parts import Structure
-from shared.mail.pec import PEC_FIELDS, certified
-from shared.mail.signs import SUSPICIOUS, Signs, subject_of
-from shared.mail.told import Told
 
 _MAIL: Final = Told()
 _FIELDS: Final = MARK_FIELDS | BESIDE_FIELDS | PEC_FIELDS | {OWN_HEADER.lower(), FAILED_RECIPIENTS.lower()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from shared.mail.folding_words import APOLOGIES, DEVICES, SENT_AROUND, SENT_FROM
+from shared.mail.folding.words import APOLOGIES, DEVICES, SENT_AROUND, SENT_FROM
 
 _MAX_LINE: Final = 300
 _MAX_SHOWN: Final = 130

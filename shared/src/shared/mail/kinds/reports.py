@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from shared.mail.charset import decode
-from shared.mail.codes import is_vague, reply_in, status_in, words
+from shared.mail.kinds.codes import is_vague, reply_in, status_in, words
 from shared.mail.limits import MAX_ID
 from shared.mail.model import RecipientReport
 from shared.mail.text import clean

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared.mail.kinds.signs import Signs
+from shared.mail.kinds.told import Told
 from shared.mail.model import Kind
-from shared.mail.signs import Signs
-from shared.mail.told import Told
 
 PEC_FIELDS: Final = frozenset({"x-trasporto", "x-ricevuta"})
 _TRANSPORT: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from shared.mail.folding_words import FORWARDED, LABELS, LONGEST_LABEL, ORIGINAL, Role
+from shared.mail.folding.words import FORWARDED, LABELS, LONGEST_LABEL, ORIGINAL, Role
 
 _RULE: Final = " \t\u00a0\u200e\u200f\u202a\u202b-_=*~#\u2013\u2014\u2500"
 _OPENS_RULE: Final = frozenset(" \t\u00a0\u200e\u200f\u202a\u202b-_=*\u2014\u2500")

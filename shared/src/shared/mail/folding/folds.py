@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shared.mail.folding_marks import Mark, Sort, is_quoted, marks, quotes_follow
+from shared.mail.folding.marks import Mark, Sort, is_quoted, marks, quotes_follow
 from shared.mail.model import Fold, FoldKind
 
 MAX_FOLDS: Final = 200

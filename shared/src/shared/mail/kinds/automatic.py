@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from shared.mail.marks import AUTO_REPLIES, AUTOMATIC, mailing, marked
+from shared.mail.kinds.marks import AUTO_REPLIES, AUTOMATIC, mailing, marked
+from shared.mail.kinds.out_of_office import is_fixed, is_prefixed, sounds_away
+from shared.mail.kinds.signs import Sender, Signs
+from shared.mail.kinds.told import Told
 from shared.mail.model import Kind
-from shared.mail.out_of_office import is_fixed, is_prefixed, sounds_away
-from shared.mail.signs import Sender, Signs
-from shared.mail.told import Told
 
 _BESIDE: Final = tuple(
     (field, re.compile(pattern))

@@ -8,9 +8,9 @@ from typing import Final
 from shared.mail.addresses import addresses
 from shared.mail.envelope import normal
 from shared.mail.fields import Fields, read_fields
+from shared.mail.kinds.signs import MAX_SCANNED
 from shared.mail.parts import Part, Structure
 from shared.mail.references import message_id, message_ids
-from shared.mail.signs import MAX_SCANNED
 
 MESSAGES: Final = ("message/rfc822", "message/global", "message/partial")
 _HEADERS: Final = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822-header")
