@@ -76,6 +76,22 @@ def test_an_uploaded_mail_is_tried_without_scripts(console: Console, signed_in_s
     context.close()
 
 
+def test_mails_are_chosen_from_the_newest(watched: Watched, world: World) -> None:
+    watched.go(f"{RULES}/try")
+    page = watched.page
+    page.get_by_label("Some of the newest mails").check()
+    page.get_by_role("button", name="Try", exact=True).click()
+    expect(page.get_by_text("Tick at least one mail.")).to_be_visible()
+    box = page.get_by_role("group", name="Mails", exact=True).get_by_role("checkbox").first
+    mail_id = box.get_attribute("value")
+    box.check()
+    accessible(page)
+    page.get_by_role("button", name="Try", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("tried on mails")
+    assert world.asked is not None
+    assert world.asked.mails.ids == [mail_id]
+
+
 def test_a_mail_is_tried_from_its_own_page(watched: Watched) -> None:
     watched.go("/mails/mail-2")
     watched.page.get_by_role("button", name="Try today's rules on it").click()

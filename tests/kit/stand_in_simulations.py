@@ -54,7 +54,7 @@ def serve_simulations(app: FastAPI, world: World) -> None:
     @app.post("/rule-simulations", status_code=202)
     def ask(wanted: api.RuleSimulationIn, actor: Actor) -> api.Job:
         made = _simulation(f"s{next(numbers)}", wanted, actor)
-        world.simulations[made.id] = made
+        world.simulations[made.id], world.asked = made, wanted
         looks[made.id] = 0
         return api.Job(id=f"rules-{made.id}", state="queued")
 

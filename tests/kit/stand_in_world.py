@@ -56,6 +56,7 @@ class World:
         self.examples = {item.id: item for item in examples()}
         self.breaking: list[api.ExampleResult] = []
         self.simulations: dict[str, api.RuleSimulation] = {}
+        self.asked: api.RuleSimulationIn | None = None
         self.applied: list[str] = []
         self.tickets = {item.id: item for item in _tickets()}
         self.messages = {number: _messages(number) for number in self.tickets}

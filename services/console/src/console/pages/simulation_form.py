@@ -9,23 +9,24 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from console.pages.page import text
+from console.pages.page import text, texts_of
 from console.pages.uploads import uploaded
 from shared.http import ProblemError
 
 USUAL_MAILS = 200
-WHICH = ("last", "span", "file", "raw")
+WHICH = ("last", "span", "chosen", "file", "raw")
 
 
-def new_choice() -> dict[str, str]:
+def new_choice() -> dict[str, Any]:
     """Values of an empty form."""
-    return {"which": "last", "last": str(USUAL_MAILS), "since": "", "until": "", "raw": ""}
+    return {"which": "last", "last": str(USUAL_MAILS), "since": "", "until": "", "raw": "", "mail": []}
 
 
-def choice_values(form: FormData) -> dict[str, str]:
+def choice_values(form: FormData) -> dict[str, Any]:
     """What was filled in, to be shown again."""
-    values = {name: text(form, name) for name in ("last", "since", "until", "raw")}
-    return values | {"which": which if (which := text(form, "which")) in WHICH else "last"}
+    values: dict[str, Any] = {name: text(form, name) for name in ("last", "since", "until", "raw")}
+    which = text(form, "which")
+    return values | {"which": which if which in WHICH else "last", "mail": texts_of(form, "mail")}
 
 
 def draft_of(form: FormData) -> list[dict[str, Any]] | None:
@@ -44,7 +45,12 @@ async def chosen_mails(form: FormData) -> dict[str, Any]:
     """`SimulationMails` as JSON. Raises ProblemError that names the field."""
     if mail_id := text(form, "mail_id"):
         return {"ids": [mail_id]}
-    which = choice_values(form)["which"]
+    values = choice_values(form)
+    which = values["which"]
+    if which == "chosen":
+        if not values["mail"]:
+            raise _wrong("mail", "Tick at least one mail.")
+        return {"ids": values["mail"]}
     if which == "file":
         content = await uploaded(form, "file")
         if not content:

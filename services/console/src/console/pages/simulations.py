@@ -17,7 +17,7 @@ from shared.http import ProblemError
 router = APIRouter(prefix="/mailboxes/{scanner_id}/rules", route_class=RulesRoute)
 
 PAGE_MAILS = 50
-ENDED = {"done", "failed"}
+MAILS_TO_CHOOSE = 30
 
 
 @router.get("/try")
@@ -97,19 +97,29 @@ async def _choose(
     scanner_id: str,
     draft: list[dict[str, Any]] | None,
     version: int,
-    values: dict[str, str],
+    values: dict[str, Any],
     errors: dict[str, str] | None = None,
 ) -> Response:
     return page.render(
         "simulations/choose.html",
         code=422 if errors else 200,
         scanner=await scanner_of(page, scanner_id),
+        mails=await _newest(page, scanner_id),
         draft=json.dumps(draft) if draft is not None else "",
         version=version,
         values=values,
         errors=errors or {},
         key=str(uuid4()),
     )
+
+
+async def _newest(page: Page, scanner_id: str) -> list[dict[str, Any]]:
+    """Mails to choose from: none while the fetcher is away, the other ways are there."""
+    try:
+        found = await page.get("fetcher", "/mails", scanner_id=scanner_id, limit=MAILS_TO_CHOOSE)
+    except ProblemError:
+        return []
+    return [mail for mail in found["items"] if not mail["duplicate_of"]]
 
 
 def _path(simulation_id: str) -> str:
