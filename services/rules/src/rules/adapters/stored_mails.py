@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.adapters.tables import DECISIONS, SCANNERS
+from rules.adapters.tables import DECISIONS
 from shared.api import ResultSide
 from shared.api.simulations import MAX_SIMULATED
 from shared.archive import Archive, BlobNotFoundError
@@ -55,12 +55,6 @@ async def chosen(conn: AsyncConnection, scanner_id: str, mail_ids: Sequence[str]
     known = [_mail(row) for row in await conn.execute(_last_runs(scanner_id).where(DECISIONS.c.mail_id.in_(mail_ids)))]
     found = {mail.mail_id for mail in known}
     return known + [StoredMail(mail_id) for mail_id in dict.fromkeys(mail_ids) if mail_id not in found]
-
-
-async def is_pec(conn: AsyncConnection, scanner_id: str) -> bool:
-    """Whether the mailbox is one of certified mail."""
-    settings: dict[str, Any] | None = await conn.scalar(select(SCANNERS.c.settings).where(SCANNERS.c.scanner_id == scanner_id))
-    return bool(settings and settings.get("pec"))
 
 
 async def bytes_of(archive: Archive, mail: StoredMail) -> bytes:

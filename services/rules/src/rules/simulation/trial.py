@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from rules.adapters import stored_mails
+from rules.adapters import rule_store
 from rules.adapters.resolutions import Resolutions, UnresolvedError, encode
 from rules.domain.command import command_of
 from rules.domain.evaluate import PreparedRules, evaluate, prepare_rules
@@ -87,7 +87,7 @@ class Trial:
     async def prepare(self, scanner_id: str, rules: Rules) -> Draft:
         """`rules` compiled, for `judge_all`. Raises PatternRefusedError."""
         async with self._engine.connect() as conn:
-            pec = await stored_mails.is_pec(conn, scanner_id)
+            pec = await rule_store.is_pec(conn, scanner_id)
         return Draft(scanner_id, pec, await asyncio.to_thread(prepare_rules, rules, None))
 
     async def judge_all(self, draft: Draft, mails: Sequence[TrialMail]) -> list[Judged]:
