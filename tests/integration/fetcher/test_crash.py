@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.fetch import Batch
 from fetcher.poll import FolderScan
 from fetcher.publish import Item
@@ -57,6 +58,29 @@ def crashing(step: str, *, after: bool) -> type[FolderScan]:
     return Crashing
 
 
+def freezing(step: str) -> type[FolderScan]:
+    """A scan whose process stands still after one of its steps, for longer than two thirds of its lease."""
+
+    class Freezing(FolderScan):
+        async def record(self, batch: Batch, failures: Mapping[int, int]) -> Any:
+            return await self._step("record", super().record(batch, failures))
+
+        async def archive(self, items: Sequence[Item]) -> None:
+            await self._step("archive", super().archive(items))
+
+        async def publish(self, items: Sequence[Item]) -> Any:
+            return await self._step("publish", super().publish(items))
+
+        async def _step(self, name: str, work: Any) -> Any:
+            result = await work
+            if name == step:
+                member = self._lease.membership
+                member.clock = lambda: member.renewed_at + member.seconds * 0.7
+            return result
+
+    return Freezing
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_crash_at_any_step_leaves_each_mail_published_under_one_id(
@@ -78,6 +102,27 @@ async def test_a_crash_at_any_step_leaves_each_mail_published_under_one_id(
     assert sorted(by_id.values()) == sorted(raws), "every mail once, repeated only under its id"
     repeats = Counter(header(record, "ce_id") for record in await rig.raw_mails(scanner_id)).values()
     assert max(repeats) == (2 if (step, after) in {("publish", True), ("confirm", False)} else 1)
+    assert all(b"\\Seen" in line for line in flags(dovecot.port, user, PASSWORD))
+
+
+@pytest.mark.parametrize(("step", "published"), [("record", 0), ("archive", 0), ("publish", 4)])
+async def test_a_fetcher_frozen_past_two_thirds_of_its_lease_writes_no_more(
+    rig: Rig, dovecot: Dovecot, user: str, step: str, published: int
+) -> None:
+    raws = [mail(f"Mail {number}", f"<{number}.{user}>") for number in range(4)]
+    append(dovecot.port, user, PASSWORD, raws)
+    scanner_id = await rig.add_scanner(dovecot.port, user, PASSWORD, after_scanning="read")
+    frozen = Scanning(rig.tools, rig.settings, rig.scanning._accounts, rig.scanning._pool)
+    frozen.folder_scan = freezing(step)
+
+    with pytest.raises(LeaseLostError):
+        await rig.scan(scanner_id, frozen)
+    assert len(await rig.raw_mails(scanner_id)) == published
+    assert not any(b"\\Seen" in line for line in flags(dovecot.port, user, PASSWORD)), "it still wrote into the mailbox"
+
+    await rig.scan(scanner_id)
+    by_id = {header(record, "ce_id"): record.value for record in await rig.raw_mails(scanner_id)}
+    assert sorted(by_id.values()) == sorted(raws)
     assert all(b"\\Seen" in line for line in flags(dovecot.port, user, PASSWORD))
 
 
