@@ -146,6 +146,18 @@ def test_a_mail_without_new_text_has_no_quote(text: str) -> None:
     assert kinds(f"Sent from my iPhone\n\n{text}") == [FoldKind.SIGNATURE]
 
 
+@pytest.mark.parametrize(
+    ("subject", "passed_on"),
+    [("FW: Order", True), ("Fwd: Re: Order", True), ("WG: Bestellung", True), ("I: Ordine", True), ("转发：订单", True),
+     ("Re: Order", False), ("Re: Fwd: Order", False), ("Order", False), ("Forward planning: an order", False)],
+)  # fmt: skip
+def test_a_header_block_in_a_mail_whose_subject_says_forward_is_what_it_is_about(subject: str, passed_on: bool) -> None:
+    text = f"FYI\n\n{BLOCK}\n\nTwo lamps, please.\n"
+    assert ("Two lamps" in unfolded(text, folds(text, subject))) is passed_on
+    read = parse(f"Subject: {subject}\r\n\r\n{text}".encode())
+    assert ("Two lamps" in read.new_text) is passed_on
+
+
 @pytest.mark.parametrize("line", FORWARDS)
 def test_history_within_a_forwarded_mail_is_passed_on_too(line: str) -> None:
     assert folds(f"FYI\n\n{line}\n\n{BLOCK}\n\nText\n\n> older\n") == []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from shared.mail.folding.headers import says_forward
 from shared.mail.folding.marks import Mark, Sort, is_quoted, marks, quotes_follow
 from shared.mail.model import Fold, FoldKind
 
@@ -17,7 +18,7 @@ _MAX_BARE_CHARS: Final = 1_000
 """Behind a bare `--`, that people draw themselves too."""
 
 
-def folds(text: str) -> list[Fold]:
+def folds(text: str, subject: str = "") -> list[Fold]:
     """The passages of a mail's text that are quoted history or the signature: in order, not overlapping, each within the text.
 
     Pure, never raises; time grows with the length of the text; at most `MAX_FOLDS`, what would be beyond stays unfolded.
@@ -25,13 +26,14 @@ def folds(text: str) -> list[Fold]:
     The rules, in doubt for the writer, so that no word of theirs is folded away:
     - Lines with `>` are history, together with the attribution above them. What stands between them is the writer's answer.
     - Below an attribution or a header block without such marks everything to the end is history, if the writer's text is above it.
-    - What is forwarded (`Forwarded message`) is what the mail is about: never folded. Nor is anything folded as a quote when no new
-      text would be left, for then the mail passes something on; so it is with a forward of Outlook's, which looks as its answers do.
+    - What is forwarded (`Forwarded message`) is what the mail is about: never folded. Nor is what stands below a header block, when the
+      subject says that the mail is a forward (`Fwd:`): Outlook's look as its answers do. Nor is anything folded as a quote when no new
+      text would be left, for then the mail passes something on.
     - A signature is what follows `-- `, up to the history, and what a device or a program adds. Greetings and a name at the end are
       the writer's own words and stay: where they begin could only be guessed.
     """
     lines = text.split("\n")
-    return _placed(text, lines, _Reading(lines).passages())
+    return _placed(text, lines, _Reading(lines, says_forward(subject)).passages())
 
 
 class _Passage(NamedTuple):
@@ -62,6 +64,8 @@ class _Reading:
     """One walk through the marks of a text."""
 
     lines: Sequence[str]
+    forward: bool
+    """The subject says that the mail passes something on."""
     found: list[_Passage] = field(default_factory=list)
     own: bool = False
     """There is new text above."""
@@ -97,7 +101,7 @@ class _Reading:
                 self._fold(mark.first, mark.end, FoldKind.SIGNATURE)
             return True
         self._end_signature(mark.first)
-        if mark.sort is Sort.FORWARD:
+        if mark.sort is Sort.FORWARD or (self.forward and mark.sort is Sort.HEADERS):
             return self._stop(mark.first)
         if mark.sort is Sort.QUOTED or quotes_follow(self.lines, mark.end):
             self._fold(mark.first, mark.end, FoldKind.QUOTE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from shared.mail.folding.words import FORWARDED, LABELS, LONGEST_LABEL, ORIGINAL, Role
+from shared.mail.folding.words import FORWARD_PREFIXES, FORWARDED, LABELS, LONGEST_LABEL, ORIGINAL, Role
 
 _RULE: Final = " \t\u00a0\u200e\u200f\u202a\u202b-_=*~#\u2013\u2014\u2500"
 _OPENS_RULE: Final = frozenset(" \t\u00a0\u200e\u200f\u202a\u202b-_=*\u2014\u2500")
@@ -15,6 +15,7 @@ _MAX_CONTINUATIONS: Final = 8
 _MAX_LINES: Final = 60
 _MAX_WORDS: Final = 70
 _SHORTEST_RULE: Final = 3
+_MAX_PREFIX: Final = 20
 
 
 def role(line: str) -> Role | None:
@@ -70,6 +71,12 @@ def is_rule(line: str) -> bool:
 def is_original(line: str) -> bool:
     """`-----Original Message-----`, in whatever language is listed."""
     return _between_rules(line) in ORIGINAL
+
+
+def says_forward(subject: str) -> bool:
+    """The first prefix of a subject is that of a forward: `Fwd: Re: Order`, but not `Re: Fwd: Order`."""
+    prefix, colon, _ = subject[:_MAX_PREFIX].replace("\uff1a", ":").partition(":")
+    return bool(colon) and prefix.strip().casefold() in FORWARD_PREFIXES
 
 
 def is_forward(line: str) -> bool:

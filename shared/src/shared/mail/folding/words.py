@@ -175,3 +175,11 @@ APOLOGIES: Final = tuple(
     )
 )
 """For typing errors, behind the name of the device."""
+
+FORWARD_PREFIXES: Final = frozenset(
+    _listed(
+        """fw | fwd | wg | i | tr | rv | enc | doorst | vb | vl | pd | přep | ilt | továbbítás | пересл | πρθ | 转发 | 轉寄 | 转寄 | 転送
+        | 전달 | הועבר | إعادة توجيه"""
+    )
+)
+"""Of subjects, as mail programs write them."""
