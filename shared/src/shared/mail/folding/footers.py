@@ -28,8 +28,8 @@ def is_footer(line: str) -> bool:
     """The line names the device or program it was sent from, and says nothing besides but an apology for typing errors."""
     if not line or not (line[:3].lower() in FOOTER_KEYS or line[:2] in FOOTER_KEYS or line[0] in _OPENING):
         return False
-    text = _shown(line)
-    if text is None or _is_within_sentence(line):
+    text = None if _is_within_sentence(line) else _shown(line)
+    if text is None:
         return False
     head, tail = text, ""
     if (ends := _SENTENCE.search(text)) is not None:
