@@ -13,8 +13,9 @@ from shared.mail.limits import MAX_PARTS
 from shared.mail.parse import parse
 from tests.unit.mail.bombs import BOMBS, MIB, MIXED, nested
 
-SECONDS = 3.0
-"""The aim is one second for 1 MiB; the machine that runs the tests may be busy."""
+SECONDS = 1.0
+TRIES = 3
+"""The fastest counts: a machine that is busy with other tests makes CPU time longer, too."""
 
 MEMORY = r"""
 import os, resource, sys
@@ -40,13 +41,19 @@ for name, bomb in BOMBS.items():
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_little_time(name: str) -> None:
     raw = BOMBS[name]()
+    assert any(_seconds(raw) < SECONDS for _ in range(TRIES))
+    assert len(parse(raw).model_dump_json()) < MIB
+
+
+def _seconds(raw: bytes) -> float:
+    """CPU time of reading the mail."""
     began = time.process_time()
-    mail = parse(raw)
+    parse(raw)
     envelope(raw)
-    assert time.process_time() - began < SECONDS
-    assert len(mail.model_dump_json()) < MIB
+    return time.process_time() - began
 
 
+@pytest.mark.timeout(400)
 def test_a_bomb_costs_little_memory() -> None:
     """20 times its size, and 8 MiB for the small ones: a few arenas of the allocator, 1 MiB each, are taken for the smallest mail."""
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, timeout=300, capture_output=True, text=True)
@@ -67,7 +74,5 @@ def test_a_body_is_found_behind_too_many_headers() -> None:
 
 def test_a_mail_as_large_as_one_may_be() -> None:
     attached = b"--b\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"QUFB" * (20 * MIB // 4) + b"\r\n--b--"
-    began = time.process_time()
-    mail = parse(MIXED + attached)
-    assert mail.attachments[0].size == 15 * MIB
-    assert time.process_time() - began < SECONDS
+    assert parse(MIXED + attached).attachments[0].size == 15 * MIB
+    assert any(_seconds(MIXED + attached) < SECONDS for _ in range(TRIES))
