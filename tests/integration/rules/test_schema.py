@@ -1,4 +1,4 @@
-"""Migrations and the tables the code speaks of are the same; what was decided under the first schema is kept."""
+"""What was decided under the first schema is kept, there and back."""
 
 from __future__ import annotations
 
@@ -48,17 +48,6 @@ def run(url: str, statement: str, *values: Any) -> list[dict[str, Any]]:
     with psycopg.connect(url.replace("+psycopg", ""), row_factory=dict_row) as connection:
         found = connection.execute(statement, values)
         return found.fetchall() if found.description else []
-
-
-def test_migrations_and_tables_agree(database: str) -> None:
-    command.check(alembic_config(migrations_folder("rules"), database))
-
-
-def test_the_schema_can_be_taken_back(stack: TestStack) -> None:
-    config = alembic_config(migrations_folder("rules"), stack.database_url("rules_downgrade"))
-    command.upgrade(config, "head")
-    command.downgrade(config, "base")
-    command.upgrade(config, "head")
 
 
 def test_decisions_of_the_first_schema_keep_candidates_and_trace_there_and_back(stack: TestStack) -> None:

@@ -1,4 +1,4 @@
-"""Migrations and the tables the code speaks of are the same; what was there before a migration is kept."""
+"""What was there before a migration is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from shared.database import alembic_config, make_engine, migrate
+from shared.database import alembic_config, make_engine
 from shared.events import TicketCommand
 from shared.service import migrations_folder
 from tests.integration.tickets.rig import CREATE, OWN, REPLY, Rig, mail
@@ -18,20 +18,6 @@ from tests.integration.tickets.rig import command as make_command
 from tests.kit.stack import TestStack
 
 pytestmark = pytest.mark.connected
-
-
-def test_migrations_and_metadata_agree(stack: TestStack) -> None:
-    url = stack.database_url("tickets_schema")
-    migrate(migrations_folder("tickets"), SecretStr(url))
-    command.check(alembic_config(migrations_folder("tickets"), url))
-
-
-def test_the_schema_can_be_taken_back(stack: TestStack) -> None:
-    url = stack.database_url("tickets_downgrade")
-    config = alembic_config(migrations_folder("tickets"), url)
-    command.upgrade(config, "head")
-    command.downgrade(config, "base")
-    command.upgrade(config, "head")
 
 
 async def test_a_history_written_before_places_were_kept_has_them_afterwards(stack: TestStack, tmp_path: Path) -> None:
