@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from shared.http import ProblemError
 from tests.kit.browsing import ADMINISTRATOR, Console, Watched, accessible, new_context
@@ -124,6 +124,16 @@ def test_the_list_shows_the_flame_and_finds(watched: Watched) -> None:
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("link", name="Chairs instead of tables")).to_be_visible()
     expect(page.get_by_role("link", name="Call Mr. Rossi back")).to_have_count(0)
+
+
+def test_what_changed_between_the_page_and_its_stream_is_shown(watched: Watched, world: World) -> None:
+    def late(route: Route) -> None:
+        world.tickets[128] = world.tickets[128].model_copy(update={"title": "Changed meanwhile"})
+        route.continue_()
+
+    watched.page.route("**/live", late)
+    watched.go("/tickets")
+    expect(watched.page.get_by_role("link", name="Changed meanwhile")).to_be_visible()
 
 
 def test_a_ticket_shows_its_conversation(watched: Watched) -> None:

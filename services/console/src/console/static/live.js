@@ -33,6 +33,7 @@
     const open = [...place.querySelectorAll("details")].map((details) => details.open);
     const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const parsed = new DOMParser().parseFromString(html, "text/html");
+    if (parsed.body.innerHTML.trim() === place.innerHTML.trim()) return;
     place.replaceChildren(...parsed.body.childNodes);
     [...place.querySelectorAll("details")].forEach((details, index) => { details.open = Boolean(open[index]); });
     restore(chosen, known, focused);
@@ -44,11 +45,9 @@
   }
 
   const source = new EventSource("/live");
-  let opened = false;
   source.addEventListener("open", () => {
     if (state) state.hidden = false;
-    if (opened) soon(); // what was missed while the line was down
-    opened = true;
+    soon(); // what was missed since the page was made, or while the line was down
   });
   source.addEventListener("error", () => { if (state) state.hidden = true; });
   source.addEventListener("reload", soon);
