@@ -52,13 +52,14 @@ async def test_scan_now_reads_what_came_and_says_how_much(settings: Settings, do
 
 
 async def test_a_hanging_mailbox_delays_no_other(settings: Settings, dovecot: Dovecot, user: str) -> None:
+    hangs_longer_than_the_test_waits = {"connect_timeout_seconds": 120.0, "read_timeout_seconds": 120.0}
     append(dovecot.port, user, PASSWORD, [mail("One", "<one@x>")])
     with ScriptedImap(ok, greeting=None) as hanging:
-        async with running(settings) as api:
+        async with running(settings.model_copy(update=hangs_longer_than_the_test_waits)) as api:
             for number in range(3):
                 await api.post("/scanners", json=body(hanging.port, f"hangs-{number}"))
             scanner_id = (await api.post("/scanners", json=body(dovecot.port, user))).json()["id"]
-            await eventually_async(lambda: _mails(api, scanner_id, 1), seconds=2.5)
+            await eventually_async(lambda: _mails(api, scanner_id, 1))
 
 
 async def test_two_fetchers_on_one_mailbox_publish_each_mail_once(settings: Settings, rig: Rig, dovecot: Dovecot, user: str) -> None:
