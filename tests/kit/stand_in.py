@@ -89,21 +89,23 @@ def _serve_tickets(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list 
 
 def _serve_contacts(app: FastAPI, world: World) -> None:
     @app.get("/contacts")
-    def contacts(q: str = "") -> api.Page[api.Contact]:
+    def contacts(q: str = "") -> api.Page[api.Record]:
         return api.Page(items=[item for item in world.contacts.values() if q.lower() in item.name.lower()])
 
     @app.post("/contacts", status_code=201)
-    def create(wanted: api.ContactIn) -> api.Contact:
-        made = api.Contact(**wanted.model_dump(), id=str(uuid4()), created_at=datetime.now(UTC))
+    def create(wanted: api.RecordIn) -> api.Record:
+        made = api.Record(
+            **wanted.model_dump(), id=str(uuid4()), type="contact", created_at=datetime.now(UTC), updated_at=datetime.now(UTC)
+        )
         world.contacts[made.id] = made
         return made
 
     @app.get("/contacts/{key}")
-    def contact(key: str) -> api.Contact:
+    def contact(key: str) -> api.Record:
         return one(world.contacts, key, "contact")
 
     @app.patch("/contacts/{key}")
-    def change(key: str, patch: api.ContactPatch) -> api.Contact:
+    def change(key: str, patch: api.RecordPatch) -> api.Record:
         return changed(world.contacts, key, patch.model_dump(exclude_unset=True))
 
     @app.delete("/contacts/{key}", status_code=204)

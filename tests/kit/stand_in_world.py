@@ -72,8 +72,13 @@ class World:
             )
         }
         self.contacts = {
-            "c1": api.Contact(
-                id="c1", name="Anna Keller", addresses=["anna@customer.example", "a.keller@customer.example"], created_at=ago(days=9)
+            "c1": api.Record(
+                id="c1",
+                type="contact",
+                name="Anna Keller",
+                addresses=["anna@customer.example", "a.keller@customer.example"],
+                created_at=ago(days=9),
+                updated_at=ago(days=9),
             )
         }
         self.letters = {"rules": [_letter()]}
@@ -106,7 +111,7 @@ def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
 
 
 def _tickets() -> list[api.Ticket]:
-    contact = api.ContactRef(id="c1", name="Anna Keller")
+    contact = api.RecordRef(id="c1", name="Anna Keller")
     file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
     common: dict[str, Any] = {
         "description": LONG,

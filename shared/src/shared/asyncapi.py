@@ -28,11 +28,11 @@ def _schema(topic: Topic) -> dict[str, Any]:
 
 
 def _document(service: str) -> dict[str, Any]:
-    topics = [topic for topic in TOPICS if service == topic.written_by or service in topic.read_by]
+    topics = [topic for topic in TOPICS if service in topic.written_by or service in topic.read_by]
     operations: dict[str, Any] = {}
     for topic in topics:
         reference = {"$ref": f"#/channels/{topic.name}"}
-        if service == topic.written_by:
+        if service in topic.written_by:
             operations[f"send {topic.name}"] = {"action": "send", "channel": reference}
         if service in topic.read_by:
             operations[f"receive {topic.name}"] = {"action": "receive", "channel": reference}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
@@ -188,6 +189,8 @@ class OutcomeType(StrEnum):
     DUPLICATE = "duplicate"
     SKIPPED = "skipped"
     GONE = "gone"
+    RELEASED = "released"
+    """Was spam until its sender came off the list: the fetcher publishes it again, and what becomes of it then is its outcome."""
     FAILED = "failed"
     DROPPED = "dropped"
 
@@ -236,6 +239,10 @@ class TicketEventType(StrEnum):
     RESTORED = "restored"
     DELETED = "deleted"
     DELIVERY = "delivery"
+    MERGED = "merged"
+    """Its messages went to another ticket, or another's came to it."""
+    SPLIT = "split"
+    """One of its messages became a ticket of its own, or it was made of one."""
 
 
 class TicketEvent(EventModel):
@@ -302,3 +309,35 @@ class MailDelivery(EventModel):
     sequence: int = Field(default=1, description="Rises with each state of this outgoing mail; a lower one is older news")
     detail: str = Field(default="", description="The server's answer or the reason, without secrets")
     at: datetime
+
+
+class Erasure(EventModel):
+    """Remove all that is kept about an address (`privacy.erasures`, compacted).
+
+    Each service removes its part and reports. When all have, the same key is written again without the address, so that compaction
+    forgets it: from then on mails of before are known by the digest alone.
+    """
+
+    erasure_id: str
+    address: str | None = Field(default=None, description="The address as it was given; missing once all have reported")
+    digest: str = Field(description="`address_digest` of it: mails from it received before `before` are refused from now on")
+    before: datetime = Field(description="Mails received until then are meant")
+
+
+class ErasureReport(EventModel):
+    """What one service removed (`privacy.reports`)."""
+
+    erasure_id: str
+    service: str
+    removed: dict[str, int] = Field(default={}, description="What, as one word → how many")
+    kept: list[str] = Field(default=[], description="What is kept and until when, in plain words")
+    mail_ids: list[str] = Field(default=[], max_length=10_000, description="By the fetcher: the mails it removed")
+    at: datetime
+
+
+def address_digest(address: str) -> str:
+    """SHA-256 of the folded address, hexadecimal: tells whether an address is the one erased, without keeping it.
+
+    Whoever guesses an address can check the guess; it is a pseudonym, not anonymity.
+    """
+    return sha256(f"mailconverter erasure {address.strip().casefold()}".encode()).hexdigest()

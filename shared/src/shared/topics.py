@@ -13,7 +13,18 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from shared.events import EventModel, MailDelivery, MailOutcome, OutgoingMail, RawMail, ScannerSettings, TicketCommand, TicketEvent
+from shared.events import (
+    Erasure,
+    ErasureReport,
+    EventModel,
+    MailDelivery,
+    MailOutcome,
+    OutgoingMail,
+    RawMail,
+    ScannerSettings,
+    TicketCommand,
+    TicketEvent,
+)
 from shared.settings import SharedSettings, load_settings
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -34,7 +45,7 @@ class Topic:
     key: str
     retention_days: int | None
     """None: compacted, kept for ever by key."""
-    written_by: str
+    written_by: tuple[str, ...]
     read_by: tuple[str, ...]
     description: str
     partitions: int = 24
@@ -51,8 +62,11 @@ class Topic:
         return configs | {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * DAY_MS)}
 
 
-def _json(name: str, model: type[EventModel], key: str, days: int | None, by: str, to: tuple[str, ...], text: str) -> Topic:
-    return Topic(name, model, f"mailconverter.{name}.v1", "application/json", key, days, by, to, text)
+def _json(
+    name: str, model: type[EventModel], key: str, days: int | None, by: str | tuple[str, ...], to: tuple[str, ...], text: str
+) -> Topic:
+    writers = (by,) if isinstance(by, str) else by
+    return Topic(name, model, f"mailconverter.{name}.v1", "application/json", key, days, writers, to, text)
 
 
 MAIL_RAW = Topic(
@@ -62,18 +76,36 @@ MAIL_RAW = Topic(
     "message/rfc822",
     "conversation",
     30,
-    "fetcher",
+    ("fetcher",),
     ("rules",),
     "The mail's bytes exactly as IMAP gave them, or empty with `dataref` above 512 KiB; the model lists its attributes",
 )
 TICKET_COMMANDS = _json("ticket.commands", TicketCommand, "conversation", 7, "rules", ("tickets",), "One per mail and run")
 MAIL_OUTCOMES = _json("mail.outcomes", MailOutcome, "mail id", 30, "tickets", ("fetcher", "rules"), "What became of each mail")
 SCANNERS = _json("scanners", ScannerSettings, "scanner id", None, "fetcher", ("rules", "tickets", "notifier"), "Scanners without secrets")
-TICKET_EVENTS = _json("ticket.events", TicketEvent, "ticket id", 7, "tickets", ("console",), "Every change of a ticket")
+TICKET_EVENTS = _json(
+    "ticket.events", TicketEvent, "ticket id", 7, "tickets", ("console", "tickets"), "Every change of a ticket, for live pages and webhooks"
+)
 MAIL_OUTGOING = _json("mail.outgoing", OutgoingMail, "ticket id", 7, "tickets", ("notifier",), "Answers to send or to cancel")
 MAIL_DELIVERIES = _json("mail.deliveries", MailDelivery, "ticket id", 7, "notifier", ("tickets",), "What became of each answer")
+PRIVACY_ERASURES = _json(
+    "privacy.erasures", Erasure, "erasure id", None, "tickets", ("fetcher", "rules", "tickets", "notifier"), "Remove all of an address"
+)
+PRIVACY_REPORTS = _json(
+    "privacy.reports", ErasureReport, "erasure id", 7, ("fetcher", "rules", "notifier"), ("tickets",), "What each service removed"
+)
 
-TOPICS = (MAIL_RAW, TICKET_COMMANDS, MAIL_OUTCOMES, SCANNERS, TICKET_EVENTS, MAIL_OUTGOING, MAIL_DELIVERIES)
+TOPICS = (
+    MAIL_RAW,
+    TICKET_COMMANDS,
+    MAIL_OUTCOMES,
+    SCANNERS,
+    TICKET_EVENTS,
+    MAIL_OUTGOING,
+    MAIL_DELIVERIES,
+    PRIVACY_ERASURES,
+    PRIVACY_REPORTS,
+)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 

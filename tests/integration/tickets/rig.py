@@ -39,12 +39,13 @@ from shared.messaging.received import Record
 from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS, Topic
 from tickets.adapters.tables import MESSAGING, METADATA
 from tickets.api import routers
-from tickets.app import make_consumers
+from tickets.app import JOBS, make_consumers
+from tickets.jobs import Jobs
 from tickets.settings import Settings
-from tickets.spam import SpamJobs
 from tickets.sweep import Sweep
 
 OWN = "help@company.example"
+RING = "test:" + "A" * 43 + "="
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CREATE = Candidate(rule_id="r-create", rule_name="Everything else", action=Action(type=ActionType.CREATE_TICKET))
 REPLY = Candidate(
@@ -100,17 +101,22 @@ class Rig:
 
     def __init__(self, database_url: str, archive: Path) -> None:
         self.settings = Settings(
-            database_url=SecretStr(database_url), service_token=SecretStr("t" * 32), archive_url=archive.as_uri(), max_tries=1
+            database_url=SecretStr(database_url),
+            service_token=SecretStr("t" * 32),
+            secret_keys=SecretStr(RING),
+            archive_url=archive.as_uri(),
+            max_tries=1,
         )
         self.engine: AsyncEngine = make_engine(self.settings.database_url, application="test")
         self.outbox = Outbox(self.engine, Source("tickets", "test"))
-        self.commands, self.scanners, self.deliveries = make_consumers(self.outbox, self.settings)
+        consumers = {consumer.topic: consumer for consumer in make_consumers(self.outbox, self.settings)}
+        self.commands, self.scanners, self.deliveries = (consumers[topic] for topic in (TICKET_COMMANDS, SCANNERS, MAIL_DELIVERIES))
         self.archive = Archive(self.settings.archive_url)
-        self.jobs = SpamJobs(self.outbox)
+        self.jobs = Jobs(self.outbox, JOBS)
         self.sweep = Sweep(self.outbox, timedelta(seconds=900), 1.0)
         app = FastAPI()
         install_problems(app)
-        for router in routers(self.outbox, self.archive, self.jobs):
+        for router in routers(self.outbox, self.archive, self.jobs, self.settings):
             app.include_router(router)
         self.api = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tickets", headers={"X-Actor": "user:olga"})
 

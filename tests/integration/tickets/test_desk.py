@@ -202,7 +202,7 @@ async def test_a_ticket_is_connected_to_the_contact_of_its_sender(rig: Rig) -> N
     await rig.carry_out(command(), command(mail("bob@customer.example")))
     connected = (await rig.get("/tickets", contact_id=contact["id"]))["items"]
     assert [ticket["id"] for ticket in connected] == [2, 1]
-    assert connected[0]["contact"] == {"id": contact["id"], "name": "Anna"}
+    assert connected[0]["contact"] == {"id": contact["id"], "type": "contact", "name": "Anna"}
     taken = await rig.api.post("/contacts", json={"name": "Other", "addresses": [ANNA]})
     assert taken.status_code == 409
     assert [one["name"] for one in (await rig.get("/contacts", q="customer"))["items"]] == ["Anna"]

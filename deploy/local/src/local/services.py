@@ -22,7 +22,7 @@ from local.processes import Launch, spawn
 
 SERVICES = ("fetcher", "rules", "tickets", "notifier", "console")
 NAMESPACE = "mailconverter"
-KEEPS_SECRETS = frozenset({"fetcher", "notifier"})
+KEEPS_SECRETS = frozenset({"fetcher", "tickets", "notifier"})
 """Services that encrypt passwords at rest."""
 COMMAND_SECONDS = 120.0
 

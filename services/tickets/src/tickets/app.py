@@ -14,9 +14,14 @@ from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS
 from tickets import handlers
 from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
+from tickets.jobs import Jobs
 from tickets.settings import Settings
-from tickets.spam import SpamJobs
+from tickets.spam import JOB_KIND as SPAM
+from tickets.spam import mark_next
 from tickets.sweep import Sweep
+
+JOBS = {SPAM: mark_next}
+"""What carries out which kind of job."""
 
 
 def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
@@ -38,9 +43,9 @@ def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
 
 def create_app(settings: Settings) -> FastAPI:
     service = Service("tickets", settings, MESSAGING, archive=True)
-    jobs = SpamJobs(service.outbox)
+    jobs = Jobs(service.outbox, JOBS)
     for consumer in make_consumers(service.outbox, settings):
         service.consume(consumer)
     service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
     service.loop(jobs.run)
-    return service.app(routers(service.outbox, service.archive, jobs))
+    return service.app(routers(service.outbox, service.archive, jobs, settings))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.events import TicketEventType
 from shared.http import ProblemError, not_found
 from shared.messaging.outbox import Outbox, Unit
-from shared.observability import RETRIES, get_logger
 from tickets.adapters.deliveries import unsent
 from tickets.adapters.desk import own_addresses
-from tickets.adapters.job_store import claim_job, save_job
 from tickets.adapters.spam_store import (
     SPAM_REASON,
     add_sender,
@@ -31,13 +27,10 @@ from tickets.adapters.tables import tickets
 from tickets.adapters.ticket_store import change_ticket, lock_ticket
 from tickets.domain.keys import MAX_BIGINT, address_key
 from tickets.events import emit_cancel, emit_outcome, emit_ticket_event
-
-log = get_logger("spam")
+from tickets.jobs import Progress
 
 JOB_KIND = "spam"
 RESTORED_AT_ONCE = 200
-IDLE_SECONDS = 2.0
-TRY_AGAIN_SECONDS = 5.0
 
 
 async def refuse_unfit(conn: AsyncConnection, ticket_ids: Sequence[int]) -> None:
@@ -118,54 +111,22 @@ async def remove_entry(outbox: Outbox, sender_id: str, actor: str, *, restoring:
                 return restored
 
 
-class SpamJobs:
-    """Carries `POST /tickets/spam` out, ticket by ticket; a job left by a crash goes on where it stopped."""
+async def mark_next(unit: Unit, job: Row[Any]) -> Progress:
+    """A step of `POST /tickets/spam`: its next ticket."""
+    numbers: list[int] = job.input["ticket_ids"]
+    result: dict[str, Any] = job.result or {"spammed": 0, "skipped": [], "addresses": []}
+    if job.done < len(numbers):
+        await _mark_one(unit, numbers[job.done], job.actor, result)
+    done = min(job.done + 1, len(numbers))
+    return Progress(done, result, "done" if done >= len(numbers) else "running")
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._wake = asyncio.Event()
 
-    def wake(self) -> None:
-        """A job was added."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """For ever, one step at a time."""
-        while True:
-            try:
-                worked = await self._step()
-            except Exception as error:  # noqa: BLE001 -- the outermost loop: count, log, go on
-                RETRIES.labels("spam-job", type(error).__name__).inc()
-                log.warning("a spam job waits", error=str(error)[:300], seconds=TRY_AGAIN_SECONDS)
-                await asyncio.sleep(TRY_AGAIN_SECONDS)
-                continue
-            if not worked:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-                self._wake.clear()
-
-    async def _step(self) -> bool:
-        """One ticket of the oldest job, in one transaction with the job's progress; False where there is none."""
-        async with self._outbox.transaction() as unit:
-            job = await claim_job(unit.conn)
-            if job is None:
-                return False
-            numbers: list[int] = job.input["ticket_ids"]
-            result: dict[str, Any] = job.result or {"spammed": 0, "skipped": [], "addresses": []}
-            if job.done < len(numbers):
-                await self._one(unit, numbers[job.done], job.actor, result)
-            done = min(job.done + 1, len(numbers))
-            state = "done" if done >= len(numbers) else "running"
-            await save_job(unit.conn, job.id, {"state": state, "done": done, "result": result})
-        return True
-
-    @staticmethod
-    async def _one(unit: Unit, ticket_id: int, actor: str, result: dict[str, Any]) -> None:
-        before = await unit.conn.scalar(select(tickets.c.deleted_at).where(tickets.c.id == ticket_id))
-        address = await mark(unit, ticket_id, actor)
-        if before is not None:
-            result["skipped"].append(ticket_id)
-            return
-        result["spammed"] += 1
-        if address and address not in result["addresses"]:
-            result["addresses"].append(address)
+async def _mark_one(unit: Unit, ticket_id: int, actor: str, result: dict[str, Any]) -> None:
+    before = await unit.conn.scalar(select(tickets.c.deleted_at).where(tickets.c.id == ticket_id))
+    address = await mark(unit, ticket_id, actor)
+    if before is not None:
+        result["skipped"].append(ticket_id)
+        return
+    result["spammed"] += 1
+    if address and address not in result["addresses"]:
+        result["addresses"].append(address)

@@ -175,12 +175,27 @@ MAILS = (
     Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
     Route("POST", "/ledger", "fetcher", ADMINISTRATOR, "Check the ledger against the mailboxes", api.Job, api.LedgerCheckIn, 202),
 )
-TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id", "assignee", "tag")
+TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id", "assignee", "tag", "priority", "category")
+VIEWS = (api.Page[api.SavedView], api.SavedView, api.SavedViewIn, api.SavedViewPatch)
 TICKETS = (
     Route("POST", "/tickets/spam", "tickets", EVERYBODY, "Mark tickets as spam: their senders, from now on", api.Job, api.SpamRequest, 202),
     *_crud("/tickets", "tickets", EVERYBODY, "ticket", (api.Page[api.Ticket], api.Ticket, api.TicketIn, api.TicketPatch), TICKET_QUERY),
     Route("POST", "/tickets/{id}/restore", "tickets", EVERYBODY, "Bring a deleted ticket back", api.Ticket),
+    Route("POST", "/tickets/{id}/merge", "tickets", EVERYBODY, "Make a ticket part of another", api.Ticket, api.MergeIn),
+    Route("POST", "/tickets/{id}/accept", "tickets", EVERYBODY, "Take a stranger's ticket into the one it points at", api.Ticket),
+    Route("POST", "/tickets/{id}/split", "tickets", EVERYBODY, "Make a message a ticket of its own", api.Ticket, api.SplitIn, 201),
+    Route(
+        "GET", "/tickets/{id}/history", "tickets", EVERYBODY, "A ticket's changes, newest first", api.Page[api.TicketChange], query=PAGED
+    ),
     Route("GET", "/tickets/{id}/messages", "tickets", EVERYBODY, "A ticket's messages, in order", api.Page[api.Message], query=PAGED),
+    Route(
+        "GET",
+        "/tickets/{id}/messages/{message_id}/original",
+        "tickets",
+        EVERYBODY,
+        "The mail a message was made of, as it was received",
+        "message/rfc822",
+    ),
     Route(
         "POST",
         "/tickets/{id}/comments",
@@ -192,10 +207,69 @@ TICKETS = (
         201,
     ),
     Route("GET", "/tickets/{id}/attachments/{aid}", "tickets", EVERYBODY, "An attachment's bytes", "application/octet-stream"),
-    Route("GET", "/spam-senders", "tickets", EVERYBODY, "List the spam list", api.Page[api.SpamSender], query=PAGED),
-    Route("POST", "/spam-senders", "tickets", EVERYBODY, "Put an address on the spam list", api.SpamSender, api.SpamSenderIn, 201),
-    Route("DELETE", "/spam-senders/{id}", "tickets", EVERYBODY, "Take an address off the spam list", status=204, query=("restore",)),
-    *_crud("/contacts", "tickets", EVERYBODY, "contact", (api.Page[api.Contact], api.Contact, api.ContactIn, api.ContactPatch), ("q",)),
+    Route("GET", "/ticket-settings", "tickets", EVERYBODY, "How the desk names statuses, priorities, categories", api.TicketSettings),
+    Route(
+        "PATCH",
+        "/ticket-settings",
+        "tickets",
+        ADMINISTRATOR,
+        "Name statuses, priorities, categories: the fields given",
+        api.TicketSettings,
+        api.TicketSettingsPatch,
+    ),
+    *_crud(
+        "/ticket-views",
+        "tickets",
+        EVERYBODY,
+        "saved view",
+        (api.Page[api.SavedView], api.SavedView, api.SavedViewIn, api.SavedViewPatch),
+        (),
+    ),
+    Route("GET", "/spam-senders", "tickets", EVERYBODY, "List the spam list", api.Page[api.SpamSender], query=(*PAGED, "q")),
+    Route(
+        "POST", "/spam-senders", "tickets", EVERYBODY, "Put an address or domain on the spam list", api.SpamSender, api.SpamSenderIn, 201
+    ),
+    Route(
+        "DELETE",
+        "/spam-senders/{id}",
+        "tickets",
+        EVERYBODY,
+        "Take an entry off the spam list; with restore=true a job brings back what it removed and held",
+        status=204,
+        query=("restore",),
+    ),
+)
+
+
+def _registry(path: str, what: str) -> Iterator[Route]:
+    models = (api.Page[api.Record], api.Record, api.RecordIn, api.RecordPatch)
+    yield Route("POST", f"{path}/import", "tickets", EVERYBODY, f"Take {what}s from a CSV file", api.Job, api.RecordImportIn, 202)
+    yield from _crud(path, "tickets", EVERYBODY, what, models, ("q", "address"))
+    yield Route("POST", f"{path}/{{id}}/merge", "tickets", EVERYBODY, f"Make doubles part of this {what}", api.Record, api.RecordMerge)
+    yield Route("GET", f"{path}/{{id}}/mails", "tickets", EVERYBODY, f"Mails filed with this {what}", api.Page[api.FiledMail], query=PAGED)
+
+
+REGISTRY = (*_registry("/contacts", "contact"), *_registry("/accounts", "account"), *_registry("/leads", "lead"))
+WEBHOOKS = (
+    *_crud("/webhooks", "tickets", ADMINISTRATOR, "webhook", (api.Page[api.Webhook], api.Webhook, api.WebhookIn, api.WebhookPatch), ()),
+    Route(
+        "GET",
+        "/webhooks/{id}/deliveries",
+        "tickets",
+        ADMINISTRATOR,
+        "What was told to a webhook, newest first",
+        api.Page[api.WebhookDelivery],
+        query=(*PAGED, "state"),
+    ),
+    Route("POST", "/webhooks/{id}/test", "tickets", ADMINISTRATOR, "Tell it something now and say what it answered", api.WebhookDelivery),
+    Route(
+        "POST", "/webhooks/{id}/deliveries/{delivery_id}/retry", "tickets", ADMINISTRATOR, "Tell it again", api.WebhookDelivery, status=202
+    ),
+)
+PRIVACY = (
+    Route("GET", "/erasures", "tickets", ADMINISTRATOR, "Erasures and their reports, newest first", api.Page[api.Erasure], query=PAGED),
+    Route("POST", "/erasures", "tickets", ADMINISTRATOR, "Remove all that is kept about an address", api.Job, api.ErasureIn, 202),
+    Route("GET", "/erasures/{id}", "tickets", ADMINISTRATOR, "Read an erasure's report", api.Erasure),
 )
 SENDERS = (
     *_crud("/senders", "notifier", ADMINISTRATOR, "sender", (api.Page[api.Sender], api.Sender, api.SenderIn, api.SenderPatch), ()),
@@ -235,4 +309,4 @@ CONSOLE = (
     Route("DELETE", "/tokens/{id}", "console", ADMINISTRATOR, "Revoke an API token", status=204),
     Route("GET", "/audit", "console", ADMINISTRATOR, "Who changed what, newest first", api.Page[api.AuditEntry], query=PAGED),
 )
-ROUTES: tuple[Route, ...] = (*SCANNERS, *RULES, *MAILS, *TICKETS, *SENDERS, *CONSOLE)
+ROUTES: tuple[Route, ...] = (*SCANNERS, *RULES, *MAILS, *TICKETS, *REGISTRY, *WEBHOOKS, *PRIVACY, *SENDERS, *CONSOLE)

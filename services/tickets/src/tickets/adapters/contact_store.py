@@ -10,26 +10,26 @@ from sqlalchemy import Row, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.api import Contact
+from shared.api import Record
 from shared.http import ProblemError, not_found
-from tickets.adapters.tables import contact_addresses, contacts, tickets
+from tickets.adapters.tables import record_addresses, records, tickets
 from tickets.domain.keys import address_key
 
 
-async def list_contacts(conn: AsyncConnection, q: str | None, after: tuple[datetime, str] | None, limit: int) -> list[Contact]:
-    query = select(contacts).order_by(contacts.c.created_at, contacts.c.id).limit(limit)
+async def list_contacts(conn: AsyncConnection, q: str | None, after: tuple[datetime, str] | None, limit: int) -> list[Record]:
+    query = select(records).order_by(records.c.created_at, records.c.id).limit(limit)
     words = (q or "").replace("\x00", "").strip()
     if words:
-        having = select(contact_addresses.c.contact_id).where(contact_addresses.c.address.icontains(words, autoescape=True))
-        query = query.where(or_(contacts.c.name.icontains(words, autoescape=True), contacts.c.id.in_(having)))
+        having = select(record_addresses.c.contact_id).where(record_addresses.c.address.icontains(words, autoescape=True))
+        query = query.where(or_(records.c.name.icontains(words, autoescape=True), records.c.id.in_(having)))
     if after is not None:
-        query = query.where(tuple_(contacts.c.created_at, contacts.c.id) > tuple_(*after))
+        query = query.where(tuple_(records.c.created_at, records.c.id) > tuple_(*after))
     return await _shown(conn, (await conn.execute(query)).all())
 
 
-async def get_contact(conn: AsyncConnection, contact_id: str, *, lock: bool = False) -> Contact:
+async def get_contact(conn: AsyncConnection, contact_id: str, *, lock: bool = False) -> Record:
     """Raises ProblemError 404."""
-    query = select(contacts).where(contacts.c.id == contact_id.replace("\x00", ""))
+    query = select(records).where(records.c.id == contact_id.replace("\x00", ""))
     row = (await conn.execute(query.with_for_update() if lock else query)).first()
     if row is None:
         raise not_found("contact", contact_id)
@@ -38,34 +38,34 @@ async def get_contact(conn: AsyncConnection, contact_id: str, *, lock: bool = Fa
 
 async def insert_contact(conn: AsyncConnection, contact_id: str, name: str, at: datetime) -> bool:
     """False where it was there already."""
-    statement = insert(contacts).values(id=contact_id, name=name, created_at=at).on_conflict_do_nothing()
-    return (await conn.execute(statement.returning(contacts.c.id))).first() is not None
+    statement = insert(records).values(id=contact_id, name=name, created_at=at).on_conflict_do_nothing()
+    return (await conn.execute(statement.returning(records.c.id))).first() is not None
 
 
 async def change_contact(conn: AsyncConnection, contact_id: str, name: str) -> None:
-    await conn.execute(update(contacts).where(contacts.c.id == contact_id).values(name=name, version=contacts.c.version + 1))
+    await conn.execute(update(records).where(records.c.id == contact_id).values(name=name, version=records.c.version + 1))
 
 
 async def delete_contact(conn: AsyncConnection, contact_id: str) -> None:
     """Its tickets stay, connected to nobody."""
     values = {"contact_id": None, "version": tickets.c.version + 1, "updated_at": func.now()}
     await conn.execute(update(tickets).where(tickets.c.contact_id == contact_id).values(values))
-    await conn.execute(delete(contacts).where(contacts.c.id == contact_id))
+    await conn.execute(delete(records).where(records.c.id == contact_id))
 
 
 async def set_addresses(conn: AsyncConnection, contact_id: str, addresses: Sequence[str]) -> list[str]:
     """Replace the contact's addresses; returns their keys. Raises ProblemError 409 where another contact has one."""
     by_key = {address_key(address): address for address in addresses}
-    taken = select(contact_addresses.c.address, contact_addresses.c.contact_id)
-    query = taken.where(contact_addresses.c.folded.in_(list(by_key)), contact_addresses.c.contact_id != contact_id)
+    taken = select(record_addresses.c.address, record_addresses.c.contact_id)
+    query = taken.where(record_addresses.c.folded.in_(list(by_key)), record_addresses.c.contact_id != contact_id)
     if found := (await conn.execute(query)).first():
         raise ProblemError(409, "Address taken", f"{found.address} belongs to contact {found.contact_id}; take it out there first.")
-    await conn.execute(delete(contact_addresses).where(contact_addresses.c.contact_id == contact_id))
+    await conn.execute(delete(record_addresses).where(record_addresses.c.contact_id == contact_id))
     rows = [
         {"folded": key, "contact_id": contact_id, "address": address, "position": position}
         for position, (key, address) in enumerate(by_key.items())
     ]
-    await conn.execute(insert(contact_addresses), rows)
+    await conn.execute(insert(record_addresses), rows)
     return list(by_key)
 
 
@@ -76,12 +76,20 @@ async def connect_tickets(conn: AsyncConnection, contact_id: str, keys: Sequence
     return (await conn.execute(statement.returning(tickets.c.id, tickets.c.title, tickets.c.version))).all()
 
 
-async def _shown(conn: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Contact]:
-    query = select(contact_addresses).where(contact_addresses.c.contact_id.in_([row.id for row in rows]))
+async def _shown(conn: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Record]:
+    query = select(record_addresses).where(record_addresses.c.contact_id.in_([row.id for row in rows]))
     addresses: dict[str, list[str]] = {}
-    for row in await conn.execute(query.order_by(contact_addresses.c.contact_id, contact_addresses.c.position)):
+    for row in await conn.execute(query.order_by(record_addresses.c.contact_id, record_addresses.c.position)):
         addresses.setdefault(row.contact_id, []).append(row.address)
     return [
-        Contact(id=row.id, name=row.name, addresses=addresses.get(row.id, []), version=row.version, created_at=row.created_at)
+        Record(
+            id=row.id,
+            type="contact",
+            updated_at=row.updated_at,
+            name=row.name,
+            addresses=addresses.get(row.id, []),
+            version=row.version,
+            created_at=row.created_at,
+        )
         for row in rows
     ]

@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import OutcomeType, TicketCommand
-from tickets.adapters.tables import contact_addresses, mails, participants, scanners, spam_senders, tickets
+from tickets.adapters.tables import mails, participants, record_addresses, scanners, spam_senders, tickets
 from tickets.domain.state import Desk, KnownId, MailState, TicketState
 from tickets.domain.wanted import Wanted
 
@@ -69,7 +69,7 @@ async def load_lists(conn: AsyncConnection, wanted: Wanted) -> tuple[frozenset[s
     if not wanted.addresses:
         return frozenset(), {}
     listed = select(spam_senders.c.folded).where(spam_senders.c.folded.in_(wanted.senders))
-    known = select(contact_addresses.c.folded, contact_addresses.c.contact_id).where(contact_addresses.c.folded.in_(wanted.addresses))
+    known = select(record_addresses.c.folded, record_addresses.c.contact_id).where(record_addresses.c.folded.in_(wanted.addresses))
     spam = frozenset((await conn.execute(listed)).scalars())
     return spam, {row.folded: row.contact_id for row in await conn.execute(known)}
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tickets.adapters.tables import jobs
 
 
-async def add_job(conn: AsyncConnection, job_id: str, kind: str, actor: str, given: Mapping[str, Any], total: int) -> None:
+async def add_job(conn: AsyncConnection, job_id: str, kind: str, actor: str, given: Mapping[str, Any], total: int | None) -> None:
     """Nothing happens where it is there already."""
     values = {"id": job_id, "kind": kind, "actor": actor, "input": dict(given), "total": total}
     await conn.execute(insert(jobs).values(values).on_conflict_do_nothing())
@@ -23,10 +23,10 @@ async def get_job(conn: AsyncConnection, job_id: str) -> Row[Any] | None:
 
 
 async def claim_job(conn: AsyncConnection) -> Row[Any] | None:
-    """The oldest unfinished job, locked until the transaction ends; one that another replica works on is skipped."""
-    waiting = select(jobs).where(jobs.c.state.in_(["queued", "running"])).order_by(jobs.c.created_at).limit(1)
+    """The unfinished job whose last step is longest ago, locked until the transaction ends; another replica's is skipped."""
+    waiting = select(jobs).where(jobs.c.state.in_(["queued", "running"])).order_by(jobs.c.updated_at).limit(1)
     return (await conn.execute(waiting.with_for_update(skip_locked=True))).first()
 
 
 async def save_job(conn: AsyncConnection, job_id: str, values: Mapping[str, Any]) -> None:
-    await conn.execute(update(jobs).where(jobs.c.id == job_id).values({**values, "updated_at": func.now()}))
+    await conn.execute(update(jobs).where(jobs.c.id == job_id).values({**values, "updated_at": func.clock_timestamp()}))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.http import not_found
-from tickets.adapters.tables import contacts, messages, tickets
+from tickets.adapters.tables import messages, records, tickets
 from tickets.domain.keys import MAX_BIGINT
 from tickets.domain.labels import tag_key
 
@@ -55,8 +55,8 @@ def _contains(words: str) -> ColumnElement[bool]:
 
 def _selected() -> Select[Any]:
     count = select(func.count()).where(messages.c.ticket_id == tickets.c.id).scalar_subquery()
-    columns: list[Any] = [tickets, contacts.c.name.label("contact_name"), count.label("message_count")]
-    return select(*columns).outerjoin(contacts, contacts.c.id == tickets.c.contact_id)
+    columns: list[Any] = [tickets, records.c.name.label("contact_name"), count.label("message_count")]
+    return select(*columns).outerjoin(records, records.c.id == tickets.c.contact_id)
 
 
 async def list_tickets(conn: AsyncConnection, wanted: Filter, before: int | None, limit: int) -> Sequence[Row[Any]]:

@@ -12,15 +12,16 @@ from tickets.api.messages import messages_router
 from tickets.api.resolutions import resolutions_router
 from tickets.api.spam import spam_router
 from tickets.api.tickets import tickets_router
-from tickets.spam import SpamJobs
+from tickets.jobs import Jobs
+from tickets.settings import Settings
 
 
-def routers(outbox: Outbox, archive: Archive, jobs: SpamJobs) -> list[APIRouter]:
+def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) -> list[APIRouter]:
     """All routers; `/tickets/spam` before `/tickets/{id}`."""
     return [
         spam_router(outbox, jobs),
         tickets_router(outbox),
-        messages_router(outbox, archive),
+        messages_router(outbox, archive, settings),
         comments_router(outbox),
         contacts_router(outbox),
         resolutions_router(outbox),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from shared.api import Contact, ContactIn, ContactPatch, Page
+from shared.api import Page, Record, RecordIn, RecordPatch
 from shared.clock import rfc3339
 from shared.events import TicketEventType
 from shared.http import Actor, Cursor, IdempotencyKey, IfMatch, Limit, check_if_match, page, with_etag
@@ -31,13 +31,13 @@ def contacts_router(outbox: Outbox) -> APIRouter:
     router = APIRouter(prefix="/contacts")
 
     @router.get("")
-    async def index(limit: Limit = 50, cursor: Cursor = None, q: Annotated[str | None, Query(max_length=500)] = None) -> Page[Contact]:
+    async def index(limit: Limit = 50, cursor: Cursor = None, q: Annotated[str | None, Query(max_length=500)] = None) -> Page[Record]:
         async with outbox.engine.connect() as conn:
             found = await list_contacts(conn, q, time_cursor(cursor), limit + 1)
         return page(found, limit, lambda contact: (rfc3339(contact.created_at), contact.id))
 
     @router.post("", status_code=201)
-    async def create(request: ContactIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Contact:
+    async def create(request: RecordIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Record:
         contact_id = new_id(actor, key)
         async with outbox.transaction() as unit:
             if await insert_contact(unit.conn, contact_id, plain(request.name), unit.clock()):
@@ -48,14 +48,14 @@ def contacts_router(outbox: Outbox) -> APIRouter:
         return contact
 
     @router.get("/{contact_id}")
-    async def read(contact_id: str, response: Response) -> Contact:
+    async def read(contact_id: str, response: Response) -> Record:
         async with outbox.engine.connect() as conn:
             contact = await get_contact(conn, contact_id)
         with_etag(response, contact.version)
         return contact
 
     @router.patch("/{contact_id}")
-    async def change(contact_id: str, request: ContactPatch, response: Response, actor: Actor, if_match: IfMatch = None) -> Contact:
+    async def change(contact_id: str, request: RecordPatch, response: Response, actor: Actor, if_match: IfMatch = None) -> Record:
         async with outbox.transaction() as unit:
             if request.addresses is not None:
                 await lock_senders(unit.conn, [address_key(plain(address)) for address in request.addresses])

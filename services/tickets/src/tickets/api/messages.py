@@ -17,9 +17,10 @@ from tickets.adapters.ticket_store import get_ticket
 from tickets.api.common import time_cursor
 from tickets.api.views import message_view
 from tickets.domain.files import headers
+from tickets.settings import Settings
 
 
-def messages_router(outbox: Outbox, archive: Archive) -> APIRouter:
+def messages_router(outbox: Outbox, archive: Archive, settings: Settings) -> APIRouter:
     router = APIRouter(prefix="/tickets/{ticket_id}")
 
     @router.get("/messages")

@@ -12,10 +12,11 @@ from tickets.adapters.job_store import add_job, get_job
 from tickets.adapters.spam_store import list_senders
 from tickets.api.common import new_id, plain, time_cursor
 from tickets.api.views import spam_sender_view
-from tickets.spam import JOB_KIND, SpamJobs, add_entry, refuse_unfit, remove_entry
+from tickets.jobs import Jobs
+from tickets.spam import JOB_KIND, add_entry, refuse_unfit, remove_entry
 
 
-def spam_router(outbox: Outbox, jobs: SpamJobs) -> APIRouter:
+def spam_router(outbox: Outbox, jobs: Jobs) -> APIRouter:
     router = APIRouter()
 
     @router.post("/tickets/spam", status_code=202)

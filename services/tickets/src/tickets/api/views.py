@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.api import AttachmentView, ContactRef, DeliveryView, Message, SpamSender, Ticket
+from shared.api import AttachmentView, DeliveryView, Message, RecordRef, SpamSender, Ticket
 from shared.events import DeliveryState
 from shared.mail.model import Fold
 from tickets.domain.deliveries import worst
@@ -28,7 +28,7 @@ def ticket_view(row: Row[Any], attachments: Sequence[Row[Any]]) -> Ticket:
         scanner_id=row.scanner_id,
         sender=row.sender,
         recipients=row.recipients,
-        contact=ContactRef(id=row.contact_id, name=row.contact_name) if row.contact_id else None,
+        contact=RecordRef(id=row.contact_id, name=row.contact_name) if row.contact_id else None,
         linked_ticket_id=row.linked_ticket_id,
         attachments=[attachment_view(attachment) for attachment in attachments],
         message_count=row.message_count,

@@ -1,0 +1,225 @@
+"""The desk: registry, watchers, history of changes, search, spam domains, saved views, webhooks, erasures.
+
+Only adds, so that the code of 0002 runs on it: what that writes is a contact without a sort of its own, and a ticket that the search
+finds once its next change, or the service's start, has put it into the queue. Every ticket that is there is put into it here.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+NOW = sa.text("now()")
+
+
+def upgrade() -> None:
+    _registry()
+    _tickets()
+    _people_and_changes()
+    _search()
+    _desk()
+    _webhooks()
+
+
+def _at(name: str, *, nullable: bool = True) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+def _now(name: str) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), server_default=NOW, nullable=False)
+
+
+def _ticket() -> sa.Column[object]:
+    return sa.Column("ticket_id", sa.BigInteger(), nullable=False)
+
+
+def _registry() -> None:
+    op.add_column("contacts", sa.Column("type", sa.String(length=10), server_default="contact", nullable=False))
+    for name in ("phone", "company", "website"):
+        op.add_column("contacts", sa.Column(name, sa.Text(), nullable=True))
+    op.add_column("contacts", sa.Column("account_id", sa.String(length=36), nullable=True))
+    op.add_column("contacts", sa.Column("note", sa.Text(), server_default="", nullable=False))
+    op.add_column("contacts", _now("updated_at"))
+    op.create_foreign_key(op.f("fk_contacts_account_id_contacts"), "contacts", "contacts", ["account_id"], ["id"], ondelete="SET NULL")
+    op.create_index("ix_contacts_type", "contacts", ["type", "created_at", "id"])
+    op.create_index("ix_contacts_account", "contacts", ["account_id"], postgresql_where=sa.text("account_id is not null"))
+    op.drop_index("ix_contacts_list", table_name="contacts")
+    op.add_column("contact_addresses", sa.Column("type", sa.String(length=10), server_default="contact", nullable=False))
+    op.drop_constraint("pk_contact_addresses", "contact_addresses", type_="primary")
+    op.create_primary_key("pk_contact_addresses", "contact_addresses", ["type", "folded"])
+    op.create_index("ix_contact_addresses_folded", "contact_addresses", ["folded"])
+
+
+def _tickets() -> None:
+    op.add_column("tickets", sa.Column("external_code", sa.Text(), nullable=True))
+    op.add_column("tickets", sa.Column("folded_code", sa.Text(), nullable=True))
+    op.add_column("tickets", sa.Column("merged_into", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_tickets_merged_into_tickets"), "tickets", "tickets", ["merged_into"], ["id"])
+    op.create_index("ix_tickets_code", "tickets", ["folded_code", "id"], postgresql_where=sa.text("folded_code is not null"))
+    op.create_index("ix_tickets_merged", "tickets", ["merged_into"], postgresql_where=sa.text("merged_into is not null"))
+    comment = "Where it was before a merge or split"
+    op.add_column("messages", sa.Column("first_ticket_id", sa.BigInteger(), nullable=True, comment=comment))
+    op.create_index("ix_mails_record", "mails", ["record_id", "received_at"], postgresql_where=sa.text("record_id is not null"))
+
+
+def _people_and_changes() -> None:
+    op.create_table(
+        "watchers",
+        _ticket(),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "removed", sa.Boolean(), server_default="false", nullable=False, comment="By an operator: a later Cc does not bring him back"
+        ),
+        _now("created_at"),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_watchers_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", "folded", name=op.f("pk_watchers")),
+    )
+    op.create_index(op.f("ix_watchers_folded"), "watchers", ["folded"])
+    op.create_table(
+        "ticket_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+        _ticket(),
+        _at("at", nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("type", sa.String(length=20), nullable=False),
+        sa.Column("changes", postgresql.JSONB(), server_default="[]", nullable=False, comment="[{field, before, after}]"),
+        sa.Column("mail_id", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.String(length=36), nullable=True),
+        sa.Column("other_ticket_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_changes_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_changes")),
+    )
+    op.create_index("ix_ticket_changes_ticket", "ticket_changes", ["ticket_id", "id"])
+
+
+def _search() -> None:
+    op.create_table(
+        "ticket_search",
+        _ticket(),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_search_ticket_id_tickets")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_ticket_search")),
+    )
+    op.create_index("ix_ticket_search_words", "ticket_search", ["words"], postgresql_using="gin")
+    op.create_table(
+        "search_queue",
+        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_search_queue")),
+    )
+    op.create_index(op.f("ix_search_queue_created_at"), "search_queue", ["created_at"])
+    op.execute("insert into search_queue (ticket_id) select id from tickets")
+
+
+def _desk() -> None:
+    op.create_table(
+        "desk_settings",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("value", postgresql.JSONB(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_desk_settings")),
+    )
+    op.create_table(
+        "saved_views",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("shared", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("filter", postgresql.JSONB(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
+    )
+    op.create_index("ix_saved_views_owner", "saved_views", ["owner", "created_at"])
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), server_default="running", nullable=False),
+        sa.Column("reports", postgresql.JSONB(), server_default="[]", nullable=False),
+        _at("before", nullable=False),
+        _now("created_at"),
+        _at("finished_at"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_index(op.f("ix_erasures_digest"), "erasures", ["digest"])
+
+
+def _webhooks() -> None:
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False, comment="Encrypted by the key ring"),
+        sa.Column("types", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default="true", nullable=False),
+        _at("failing_since"),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("webhook_id", sa.String(length=36), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.String(length=40), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), server_default="waiting", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        _at("next_try_at"),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        _now("created_at"),
+        _at("delivered_at"),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_deliveries_webhook_id_webhooks"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
+    )
+    op.create_index("ix_webhook_deliveries_event", "webhook_deliveries", ["webhook_id", "event_id"], unique=True)
+    op.create_index("ix_webhook_deliveries_log", "webhook_deliveries", ["webhook_id", "created_at", "id"])
+    op.create_index("ix_webhook_deliveries_waiting", "webhook_deliveries", ["next_try_at"], postgresql_where=sa.text("state = 'waiting'"))
+
+
+def downgrade() -> None:
+    """Accounts and leads, watchers, the history and all settings of the desk are lost; contacts keep the addresses they had."""
+    for table in (
+        "webhook_deliveries",
+        "webhooks",
+        "erasures",
+        "saved_views",
+        "desk_settings",
+        "search_queue",
+        "ticket_search",
+        "ticket_changes",
+        "watchers",
+    ):
+        op.drop_table(table)
+    op.drop_index("ix_mails_record", table_name="mails")
+    op.drop_column("messages", "first_ticket_id")
+    for name in ("merged_into", "folded_code", "external_code"):
+        op.drop_column("tickets", name)
+    op.execute("update tickets set contact_id = null where contact_id in (select id from contacts where type <> 'contact')")
+    op.execute("delete from contacts where type <> 'contact'")
+    op.drop_index("ix_contact_addresses_folded", table_name="contact_addresses")
+    op.drop_constraint("pk_contact_addresses", "contact_addresses", type_="primary")
+    op.drop_column("contact_addresses", "type")
+    op.create_primary_key("pk_contact_addresses", "contact_addresses", ["folded"])
+    op.create_index("ix_contacts_list", "contacts", ["created_at", "id"])
+    for name in ("account_id", "note", "updated_at", "website", "company", "phone", "type"):
+        op.drop_column("contacts", name)
