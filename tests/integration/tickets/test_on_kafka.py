@@ -15,7 +15,7 @@ from shared.archive import Archive
 from shared.events import TicketCommand
 from shared.messaging.producer import Message, make_producer, send_all
 from shared.topics import MAIL_OUTCOMES, TICKET_COMMANDS, apply
-from tests.integration.tickets.rig import CREATE, REPLY, Rig, command, command_record, mail
+from tests.integration.tickets.rig import CREATE, REPLY, RING, Rig, command, command_record, mail
 from tests.kit.eventually import eventually_async
 from tickets.app import create_app
 from tickets.settings import Settings
@@ -32,6 +32,7 @@ async def test_commands_become_tickets_and_outcomes(rig: Rig, kafka_bootstrap: s
     settings = Settings(
         database_url=SecretStr(tickets_database),
         service_token=SecretStr(TOKEN),
+        secret_keys=SecretStr(RING),
         kafka_bootstrap=kafka_bootstrap,
         namespace=namespace,
         archive_url=archive,

@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
     search_languages: str = Field(
         default="english,italian",
         pattern=r"^[a-z]+(,[a-z]+)*$",
-        description="Languages of the mails, for the search's stems, by Postgres' names, comma separated; tickets are read anew when it changes",
+        description="Languages of the mails, for the search's stems, by Postgres' names, comma separated",
     )
     webhook_private_addresses: bool = Field(default=False, description="Webhooks may go to loopback and private networks")
     webhook_timeout_seconds: float = Field(default=15.0, gt=0, le=60, description="For a webhook's whole answer")
