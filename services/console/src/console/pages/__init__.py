@@ -23,6 +23,7 @@ from console.pages import (
     senders,
     simulations,
     spam,
+    spam_tickets,
     status,
     tickets,
     tokens,
@@ -35,10 +36,12 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     """All pages, to be included last and with `check_csrf`. They find the parts by their request (`app.state.console`)."""
     router = APIRouter(include_in_schema=False)
     router.include_router(files.router)
+    # `spam_tickets` before `tickets`: /tickets/spam is no ticket's number.
     # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id. `rule_edit` last of the rules' for the like reason.
     rule_parts = (rules, rule_versions, rule_files, rule_examples, simulations, rule_edit)
     for part in (
         entry,
+        spam_tickets,
         tickets,
         mailbox_edit,
         *rule_parts,

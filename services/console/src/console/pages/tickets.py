@@ -1,4 +1,4 @@
-"""The tickets: list, one ticket, its changes, comments, spam."""
+"""The tickets: list, one ticket, its changes, comments."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from console.backend import quoted
-from console.pages.jobs import finished
-from console.pages.page import Form, Page, PageRoute, SignedPage, redirect, text, texts_of
+from console.pages.page import Form, Page, PageRoute, SignedPage, redirect, text
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/tickets", route_class=PageRoute)
@@ -17,8 +16,6 @@ router = APIRouter(prefix="/tickets", route_class=PageRoute)
 PAGE_TICKETS = 50
 PAGE_MESSAGES = 200
 MAX_MESSAGES = 1000
-MAX_SPAM = 100
-"""Tickets one confirmation page takes."""
 
 
 @router.get("")
@@ -26,28 +23,6 @@ async def ticket_list(page: SignedPage, q: str = "", status: str = "", cursor: s
     found = await page.get("tickets", "/tickets", q=q or None, status=status or None, cursor=cursor or None, limit=PAGE_TICKETS)
     template = "tickets/_list.html" if fragment else "tickets/list.html"
     return page.render(template, tickets=found["items"], next=found.get("next"), q=q, status=status, cursor=cursor)
-
-
-@router.get("/spam")
-async def confirm_spam(page: SignedPage) -> Response:
-    ids = [number for number in page.request.query_params.getlist("id") if number.isdecimal()][:MAX_SPAM]
-    if not ids:
-        return redirect("/tickets", "Tick the tickets first, then mark them as spam.", "info")
-    tickets = [await page.get("tickets", f"/tickets/{number}") for number in ids]
-    return page.render("tickets/spam.html", tickets=tickets)
-
-
-@router.post("/spam")
-async def mark_spam(page: SignedPage, form: Form) -> Response:
-    ids = [int(number) for number in texts_of(form, "id") if number.isdecimal()]
-    job = await page.send(
-        "POST", "tickets", "/tickets/spam", {"ticket_ids": ids}, headers={"Idempotency-Key": text(form, "key", str(uuid4()))}
-    )
-    done = await finished(page, "tickets", job)
-    count = f"{len(ids)} tickets are" if len(ids) > 1 else f"Ticket {ids[0]} is"
-    if done["state"] == "failed":
-        return redirect("/tickets", "Marking as spam failed; the tickets are as they were. Try again.", "bad")
-    return redirect("/tickets", f"{count} marked as spam. The senders are on the spam list, where this can be taken back.")
 
 
 @router.get("/{number}")
