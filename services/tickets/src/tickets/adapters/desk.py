@@ -9,6 +9,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import OutcomeType, TicketCommand
+from tickets.adapters.moves import hold_moves_off
 from tickets.adapters.tables import mails, participants, record_addresses, scanners, spam_senders, tickets
 from tickets.domain.state import Desk, KnownId, MailState, TicketState
 from tickets.domain.wanted import Wanted
@@ -42,6 +43,7 @@ _TITLES = text(
 async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) -> Desk:
     """Locks the senders (shared: marking one as spam waits for us, other mails of his do not) and the tickets found."""
     wanted = Wanted.by(commands)
+    await hold_moves_off(conn)
     if wanted.senders:
         await conn.execute(_SHARED_LOCKS, {"senders": wanted.senders})
     desk = Desk(own=await own_addresses(conn))
