@@ -1,10 +1,12 @@
 """The desk: registry, watchers, history of changes, search, spam domains, saved views, webhooks, erasures.
 
-Only adds, so that the code of 0002 runs on it: what that writes is a contact without a sort of its own, and a ticket that the search
-finds once its next change, or the service's start, has put it into the queue. Every ticket that is there is put into it here.
+Only adds, so that the code of 0002 runs on it: what that writes is a contact without a sort of its own, which the registry's search
+finds after its next change, and a ticket that the search finds once its next change, or the service's start, has put it into the queue. Every ticket that is there is put into it here.
 """
 
 from __future__ import annotations
+
+import unicodedata
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,6 +56,56 @@ def _registry() -> None:
     op.drop_constraint("pk_contact_addresses", "contact_addresses", type_="primary")
     op.create_primary_key("pk_contact_addresses", "contact_addresses", ["type", "folded"])
     op.create_index("ix_contact_addresses_folded", "contact_addresses", ["folded"])
+    _registry_search()
+
+
+def _registry_search() -> None:
+    """pg_trgm is a trusted extension: a database's owner may create it (PostgreSQL 13 and later)."""
+    op.execute("create extension if not exists pg_trgm")
+    comments = {"folded_name": "`domain.registry.name_key`", "words": "`domain.registry.search_words`"}
+    for name, comment in comments.items():
+        op.add_column("contacts", sa.Column(name, sa.Text(), server_default="", nullable=False, comment=comment))
+    _fold_contacts()
+    op.create_index("ix_contacts_account_name", "contacts", ["folded_name"], postgresql_where=sa.text("type = 'account'"))
+    op.create_index("ix_contacts_words", "contacts", ["words"], postgresql_using="gin", postgresql_ops={"words": "gin_trgm_ops"})
+    op.create_table(
+        "import_parts",
+        sa.Column("job_id", sa.String(length=50), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lines", postgresql.JSONB(), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_import_parts")),
+    )
+    op.create_index(op.f("ix_import_parts_created_at"), "import_parts", ["created_at"])
+    op.create_table(
+        "import_records",
+        sa.Column("job_id", sa.String(length=50), nullable=False),
+        sa.Column("record_id", sa.String(length=36), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "record_id", name=op.f("pk_import_records")),
+    )
+
+
+def _fold_contacts() -> None:
+    """What the search looks through, for the contacts that are there; a thousand at a time."""
+    read = sa.text(
+        "select c.id, c.name, array_remove(array_agg(a.address order by a.position), null) addresses from contacts c "
+        "left join contact_addresses a on a.contact_id = c.id where c.id > :after group by c.id order by c.id limit 1000"
+    )
+    write = sa.text("update contacts set folded_name = :folded_name, words = :words where id = :id")
+    conn, after = op.get_bind(), ""
+    while rows := conn.execute(read, {"after": after}).all():
+        values = [
+            {"id": row.id, "folded_name": _folded(row.name)[:200], "words": "\n".join(map(_folded, [row.name, *row.addresses]))}
+            for row in rows
+        ]
+        conn.execute(write, values)
+        after = rows[-1].id
+
+
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).casefold().split())
 
 
 def _tickets() -> None:
@@ -221,5 +273,9 @@ def downgrade() -> None:
     op.drop_column("contact_addresses", "type")
     op.create_primary_key("pk_contact_addresses", "contact_addresses", ["folded"])
     op.create_index("ix_contacts_list", "contacts", ["created_at", "id"])
-    for name in ("account_id", "note", "updated_at", "website", "company", "phone", "type"):
+    op.drop_table("import_records")
+    op.drop_table("import_parts")
+    op.drop_index("ix_contacts_words", table_name="contacts")
+    op.drop_index("ix_contacts_account_name", table_name="contacts")
+    for name in ("words", "folded_name", "account_id", "note", "updated_at", "website", "company", "phone", "type"):
         op.drop_column("contacts", name)

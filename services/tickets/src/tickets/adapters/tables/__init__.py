@@ -11,7 +11,7 @@ from tickets.adapters.tables.answers import deliveries, outgoing
 from tickets.adapters.tables.base import HISTORY, MESSAGING, METADATA
 from tickets.adapters.tables.desk import desk_settings, erasures, jobs, saved_views, webhook_deliveries, webhooks
 from tickets.adapters.tables.mails import mails, scanners, spam_senders
-from tickets.adapters.tables.registry import record_addresses, records
+from tickets.adapters.tables.registry import import_parts, import_records, record_addresses, records
 from tickets.adapters.tables.tickets import (
     attachments,
     message_ids,
@@ -32,6 +32,8 @@ __all__ = [
     "deliveries",
     "desk_settings",
     "erasures",
+    "import_parts",
+    "import_records",
     "jobs",
     "mails",
     "message_ids",
