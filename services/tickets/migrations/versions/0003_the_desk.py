@@ -1,7 +1,8 @@
 """The desk: registry, watchers, history of changes, search, spam domains, saved views, webhooks, erasures.
 
 Only adds, so that the code of 0002 runs on it: what that writes is a contact without a sort of its own, which the registry's search
-finds after its next change, and a ticket that the search finds once its next change, or the service's start, has put it into the queue. Every ticket that is there is put into it here.
+finds after its next change, and a ticket that the search finds once its next change, or the service's start, has put it into the queue.
+Every ticket that is there is put into it here.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def _tickets() -> None:
     op.add_column("tickets", sa.Column("folded_code", sa.Text(), nullable=True))
     op.add_column("tickets", sa.Column("merged_into", sa.BigInteger(), nullable=True))
     op.create_foreign_key(op.f("fk_tickets_merged_into_tickets"), "tickets", "tickets", ["merged_into"], ["id"])
+    op.drop_index("ix_tickets_sender", table_name="tickets")
+    op.create_index("ix_tickets_sender", "tickets", ["sender_folded", "id"], postgresql_ops={"sender_folded": "text_pattern_ops"})
     op.create_index("ix_tickets_code", "tickets", ["folded_code", "id"], postgresql_where=sa.text("folded_code is not null"))
     op.create_index("ix_tickets_merged", "tickets", ["merged_into"], postgresql_where=sa.text("merged_into is not null"))
     comment = "Where it was before a merge or split"
@@ -264,6 +267,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_mails_record", table_name="mails")
     op.drop_column("messages", "first_ticket_id")
+    op.drop_index("ix_tickets_sender", table_name="tickets")
+    op.create_index("ix_tickets_sender", "tickets", ["sender_folded", "id"])
     for name in ("merged_into", "folded_code", "external_code"):
         op.drop_column("tickets", name)
     op.execute("update tickets set contact_id = null where contact_id in (select id from contacts where type <> 'contact')")

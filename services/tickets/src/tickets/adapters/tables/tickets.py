@@ -40,7 +40,7 @@ tickets = Table(
     Index("ix_tickets_title", "folded_title", "id"),
     Index("ix_tickets_title_history", "folded_title", "history_id"),
     Index("ix_tickets_contact", "contact_id", "id"),
-    Index("ix_tickets_sender", "sender_folded", "id"),
+    Index("ix_tickets_sender", "sender_folded", "id", postgresql_ops={"sender_folded": "text_pattern_ops"}),
     Index("ix_tickets_status", "status", "id", postgresql_where=text("deleted_at is null")),
     Index("ix_tickets_scanner", "scanner_id", "id", postgresql_where=text("deleted_at is null")),
     Index("ix_tickets_assignee", "assignee", "id", postgresql_where=text("deleted_at is null")),
