@@ -16,6 +16,23 @@ MAX_NUMBERS: Final = 50
 MAX_LOCKED_IDS: Final = 20
 MAX_REFERRED: Final = 50
 """Of a mail's References so many are remembered: the first, which names the thread, and the last."""
+PLUS_TAGGED: Final = frozenset(
+    [
+        *("icloud.com", "mac.com", "me.com"),
+        *("fastmail.com", "fastmail.fm", "messagingengine.com"),
+        "gmail.com",
+        *("hotmail.com", "hotmail.co.uk", "hotmail.de", "hotmail.es", "hotmail.fr", "hotmail.it", "msn.com"),
+        *("live.com", "live.co.uk", "live.de", "live.fr", "live.it", "live.nl"),
+        *("outlook.com", "outlook.de", "outlook.es", "outlook.fr", "outlook.it"),
+        *("pm.me", "proton.me", "protonmail.ch", "protonmail.com"),
+        *("ya.ru", "yandex.com", "yandex.ru"),
+        *("zoho.com", "zoho.eu", "zohomail.com"),
+    ]
+)
+"""Domains whose providers deliver `anna+anything@` to `anna@` (RFC 5233 calls it the detail), as the table of `email-normalize` names them
+(https://github.com/gmr/email-normalize): Apple, Fastmail, Google, Microsoft, Proton, Yandex, Zoho. A domain of one's own may treat a plus
+as any other letter, so there it is kept."""
+_SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
 _NUMBER: Final = re.compile(r"\d{1,40}")
 
 
@@ -31,6 +48,18 @@ def address_key(address: str) -> str:
     """An address for comparing (see `shared.mail.model.Address.folded`); empty for what is no address."""
     folded = address.strip().casefold()
     return index_key(folded) if "@" in folded else ""
+
+
+def record_key(address: str) -> str:
+    """An address for finding its contact, account or lead: `address_key` without the plus tag, where the domain is known to have tags.
+
+    Dots are kept: only one provider leaves them out, and a domain of its customers does not tell.
+    """
+    local, at, domain = address.strip().casefold().rpartition("@")
+    domain = _SAME_DOMAIN.get(domain, domain)
+    if domain in PLUS_TAGGED and not local.startswith('"'):
+        local = local.partition("+")[0] or local
+    return address_key(f"{local}{at}{domain}")
 
 
 def title_key(title: str) -> str:
