@@ -81,6 +81,10 @@ class Archive:
         """The blob's bytes. Raises BlobNotFoundError."""
         return await asyncio.to_thread(self._get, key)
 
+    async def remove_many(self, keys: Sequence[str]) -> None:
+        """Remove the blobs durably; one that is not there is none to remove. Only an erasure does this."""
+        await asyncio.to_thread(self._remove, keys)
+
     async def holds(self, key: str) -> bool:
         """Whether there is such a blob."""
         return await asyncio.to_thread(self._holds, key)
@@ -146,6 +150,14 @@ class Archive:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        removed = []
+        for key in keys:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                obstore.delete(self._store(), key)
+                removed.append(key)
+        self._make_durable(removed)
 
     def _holds(self, key: str) -> bool:
         try:

@@ -332,6 +332,7 @@ class ErasureReport(EventModel):
     removed: dict[str, int] = Field(default={}, description="What, as one word → how many")
     kept: list[str] = Field(default=[], description="What is kept and until when, in plain words")
     mail_ids: list[str] = Field(default=[], max_length=10_000, description="By the fetcher: the mails it removed")
+    more: bool = Field(default=False, description="By the fetcher: another report names further mails")
     at: datetime
 
 

@@ -92,7 +92,7 @@ PRIVACY_ERASURES = _json(
     "privacy.erasures", Erasure, "erasure id", None, "tickets", ("fetcher", "rules", "tickets", "notifier"), "Remove all of an address"
 )
 PRIVACY_REPORTS = _json(
-    "privacy.reports", ErasureReport, "erasure id", 7, ("fetcher", "rules", "notifier"), ("tickets",), "What each service removed"
+    "privacy.reports", ErasureReport, "erasure id", 7, ("fetcher", "rules", "notifier"), ("rules", "tickets"), "What each service removed"
 )
 
 TOPICS = (

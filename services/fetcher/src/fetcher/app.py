@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.accounts import Accounts
-from fetcher.adapters.tables import MESSAGING
+from fetcher.adapters.tables import ERASED, MESSAGING
 from fetcher.api.folders import FolderApi
 from fetcher.api.ledger import LedgerApi
 from fetcher.api.mails import MailApi
@@ -18,6 +19,7 @@ from fetcher.api.oauth import OAuthApi
 from fetcher.api.scanners import ScannerApi
 from fetcher.check.jobs import Checker
 from fetcher.check.mailbox import Doors
+from fetcher.erasure import steps
 from fetcher.gate import ByteBudget, Gate, Slots
 from fetcher.handlers import on_outcome, on_outcomes
 from fetcher.poll import Tools
@@ -27,10 +29,11 @@ from fetcher.scheduler import Scheduler
 from fetcher.settings import Settings
 from fetcher.sweep import Sweeper
 from shared.archive import Archive
+from shared.erasure.eraser import Eraser
 from shared.messaging.consumer import Consumer
 from shared.secrets import KeyRing
 from shared.service import Service
-from shared.topics import MAIL_OUTCOMES
+from shared.topics import MAIL_OUTCOMES, PRIVACY_ERASURES
 
 SPARE_THREADS = 16
 """For connection tests and folder lists, and for connections being closed."""
@@ -52,9 +55,11 @@ def create_app(settings: Settings) -> FastAPI:
     scanning = Scanning(tools, settings, accounts, pool)
     gate = Gate(settings.max_connections, settings.max_connections_per_server)
     name = f"{settings.instance or socket.gethostname()}-{os.getpid()}"
-    service.consume(
-        Consumer("fetcher", MAIL_OUTCOMES, on_outcome, begin=on_outcomes, outbox=service.outbox, tables=MESSAGING, settings=settings)
-    )
+    common: dict[str, Any] = {"outbox": service.outbox, "tables": MESSAGING, "settings": settings}
+    eraser = Eraser("fetcher", service.outbox, ERASED, steps(service.archive))
+    service.consume(Consumer("fetcher", MAIL_OUTCOMES, on_outcome, begin=on_outcomes, **common))
+    service.consume(Consumer("fetcher", PRIVACY_ERASURES, eraser.on_erasure, **common))
+    service.loop(eraser.run)
     service.loop(Scheduler(service.engine, settings, scanning, gate, name).run)
     service.loop(Sweeper(tools, settings).run)
     service.loop(accounts.tokens.run)

@@ -18,6 +18,7 @@ from obstore.exceptions import BaseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fetcher.adapters import ledger
+from fetcher.adapters.erasure import without_erased
 from fetcher.adapters.imap.connection import Opened
 from fetcher.adapters.imap.wire import LARGE_LITERAL
 from fetcher.adapters.leases import Lease
@@ -157,7 +158,8 @@ class FolderScan:
         async with self._tools.engine.begin() as conn:
             await self._lease.fence(conn)
             known = await ledger.known_mails(conn, self._box.scanner_id, described)
-            found = await ledger.record(conn, [*self._first_places(described, known), *others], failures.keys())
+            places = await without_erased(conn, self._first_places(described, known))
+            found = await ledger.record(conn, [*places, *others], failures.keys())
         for state, count in Counter(line.get("outcome_type") or line["state"] for line in (*described, *others)).items():
             MAILS_FETCHED.labels(state).inc(count)
         return found
@@ -174,7 +176,7 @@ class FolderScan:
         """Known mails, and repetitions within the batch, become duplicates of the first."""
         firsts, placed = dict(known), []
         for line in described:
-            key = (line["message_id"], line["size"], line.get("sha256"))
+            key = (line["size"], line.get("sha256"))
             if line["state"] == "seen" and firsts.setdefault(key, line["id"]) != line["id"]:
                 placed.append(lines.duplicate(line, firsts[key]))
             else:

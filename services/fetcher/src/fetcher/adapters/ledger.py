@@ -72,6 +72,7 @@ _DEFAULTS: dict[str, Any] = NO_OUTCOME | {
     "duplicate_of": None,
     "fetch_failures": 0,
     "flag_wanted": False,
+    "erased_at": None,
 }
 _PLACE = ("scanner_id", "generation", "folder", "uid_validity", "uid")
 MAX_PENDING_FLAGS = 1_000
@@ -107,18 +108,21 @@ async def lost_places(conn: AsyncConnection, scanner_id: str, generation: int, f
     return [row.id for row in await conn.execute(lost)]
 
 
-async def known_mails(conn: AsyncConnection, scanner_id: str, lines: Sequence[Mapping[str, Any]]) -> dict[tuple[str | None, int, str], str]:
-    """First lines of the scanner with the same bytes, by (Message-ID, size, SHA-256), leaving out the lines themselves."""
+async def known_mails(conn: AsyncConnection, scanner_id: str, lines: Sequence[Mapping[str, Any]]) -> dict[tuple[int, str], str]:
+    """First lines of the scanner with the same bytes, by (size, SHA-256), leaving out the lines themselves.
+
+    The Message-ID is within the bytes; the line of an erased mail has none.
+    """
     digests = [line["sha256"] for line in lines if line.get("sha256")]
     if not digests:
         return {}
     rows = await conn.execute(_SAME, {"scanner": scanner_id, "digests": digests, "own": [line["id"] for line in lines]})
-    return {(row.message_id, row.size, row.sha256): row.id for row in rows}  # the first one is written last, and stays
+    return {(row.size, row.sha256): row.id for row in rows}  # the first one is written last, and stays
 
 
 _SAME = text(
     """
-    select id, message_id, size, sha256 from ledger
+    select id, size, sha256 from ledger
     where scanner_id = :scanner and sha256 = any(cast(:digests as text[])) and duplicate_of is null and id <> all(cast(:own as text[]))
     order by number desc
     """
@@ -256,7 +260,7 @@ _PUT_OUTCOMES = text(
     update ledger l set state = 'done', outcome_type = o.type, outcome_run = o.run,
         outcome_revision = o.revision, kind = coalesce(o.kind, l.kind),
         outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name,
-        outcome_reason = o.reason, outcome_at = o.at
+        outcome_reason = case when l.erased_at is null then o.reason else l.outcome_reason end, outcome_at = o.at
     from unnest(cast(:id as text[]), cast(:type as text[]), cast(:run as int[]),
         cast(:revision as int[]), cast(:ticket as bigint[]),
         cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:kind as text[]), cast(:at as timestamptz[]))

@@ -23,10 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database import new_metadata
+from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+ERASED = erased_table(METADATA)
 
 
 def _moment(name: str) -> Column[object]:
@@ -190,6 +192,7 @@ LEDGER = Table(
     Column("outcome_reason", Text, nullable=True),
     Column("kind", Text, nullable=True),
     _moment("outcome_at"),
+    Column("erased_at", DateTime(timezone=True), nullable=True, comment="since then only place, size, SHA-256 and outcome are known"),
     UniqueConstraint("scanner_id", "generation", "folder", "uid_validity", "uid"),
     Index("ix_ledger_number", "number", unique=True),
     Index("ix_ledger_scanner_number", "scanner_id", "number"),
