@@ -16,6 +16,7 @@ from shared.http import ProblemError, install_problems
 from tests.kit.stand_in_fetcher import serve_fetcher
 from tests.kit.stand_in_rules import serve_rules
 from tests.kit.stand_in_simulations import serve_simulations
+from tests.kit.stand_in_tickets import serve_tickets
 from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
 
 
@@ -23,7 +24,7 @@ def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_spam, serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
         add(app, world)
 
     @app.middleware("http")
@@ -36,36 +37,7 @@ def stand_in(world: World) -> FastAPI:
     return app
 
 
-def _serve_tickets(app: FastAPI, world: World) -> None:  # noqa: C901 -- a list of routes
-    @app.get("/tickets")
-    def tickets(q: str = "", status: str = "", contact_id: str = "", limit: int = 50) -> api.Page[api.Ticket]:
-        fits = [
-            item for item in world.tickets.values() if not item.deleted and q.lower() in item.title.lower() and status in {"", item.status}
-        ]
-        fits = [item for item in fits if not contact_id or (item.contact and item.contact.id == contact_id)]
-        return api.Page(items=sorted(fits, key=lambda item: item.updated_at, reverse=True)[:limit])
-
-    @app.get("/tickets/{key}")
-    def ticket(key: int) -> api.Ticket:
-        return one(world.tickets, key, "ticket")
-
-    @app.patch("/tickets/{key}")
-    def change(key: int, patch: api.TicketPatch) -> api.Ticket:
-        return changed(world.tickets, key, patch.model_dump(exclude_unset=True))
-
-    @app.get("/tickets/{key}/messages")
-    def messages(key: int) -> api.Page[api.Message]:
-        return api.Page(items=world.messages[key])
-
-    @app.post("/tickets/{key}/comments", status_code=201)
-    def comment(key: int, wanted: api.CommentIn, request: Request) -> api.Message:
-        kind: Any = "note" if wanted.internal else "comment"
-        made = api.Message(
-            id=str(uuid4()), kind=kind, direction="out", sender=request.headers["x-actor"], text=wanted.body, created_at=datetime.now(UTC)
-        )
-        world.messages[key].append(made)
-        return made
-
+def _serve_spam(app: FastAPI, world: World) -> None:
     @app.post("/tickets/spam", status_code=202)
     def spam(wanted: api.SpamRequest) -> api.Job:
         for key in wanted.ticket_ids:

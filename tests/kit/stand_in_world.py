@@ -6,23 +6,12 @@ from typing import Any, TypeVar
 
 from shared import api
 from shared.http import ProblemError, not_found
-from shared.mail.model import Fold, FoldKind
+from tests.kit.stand_in_desk import changes, messages, saved_views, ticket_settings, tickets
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
 from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
 
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
 """The stand-in serves all four; the address tells which one was meant."""
-
-HTML = (
-    '<p>Hello,</p><p>the <b>invoice</b> is wrong, see <a href="https://example.com/" rel="noopener">this page</a>.</p>'
-    "<ul><li>Sum</li><li>VAT</li></ul>"
-)
-LONG = (
-    "Hello,\n\nI ordered three chairs and got two tables.\nWhat now?\n\nAnna\n\n"
-    "On Mon, 23 Nov 2026 at 10:00, Help wrote:\n> We have sent your order.\n> Regards\n"
-)
-FOLDS = [Fold(start=LONG.index("On Mon"), end=len(LONG), kind=FoldKind.QUOTE)]
-
 
 T = TypeVar("T")
 M = TypeVar("M", bound=api.ApiModel)
@@ -58,8 +47,13 @@ class World:
         self.simulations: dict[str, api.RuleSimulation] = {}
         self.asked: api.RuleSimulationIn | None = None
         self.applied: list[str] = []
-        self.tickets = {item.id: item for item in _tickets()}
-        self.messages = {number: _messages(number) for number in self.tickets}
+        self.tickets = {item.id: item for item in tickets()}
+        self.messages = {number: messages(number) for number in self.tickets}
+        self.history = {number: changes(number) for number in self.tickets}
+        self.ticket_settings = ticket_settings()
+        self.originals: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}
+        self.views = {item.id: item for item in saved_views()}
         self.mails = {item.id: item for item in _mails()}
         self.spam = {
             "s1": api.SpamSender(
@@ -97,6 +91,8 @@ class World:
             self.examples,
             self.tickets,
             self.messages,
+            self.history,
+            self.views,
             self.mails,
             self.spam,
             self.contacts,
@@ -108,120 +104,6 @@ class World:
 def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
     fields = {"server": "smtp.company.example", "username": "help@company.example", "address": "help@company.example"} | values
     return api.Sender(id=sender_id, name=name, version=1, created_at=ago(days=30), updated_at=ago(days=8), **fields)
-
-
-def _tickets() -> list[api.Ticket]:
-    contact = api.RecordRef(id="c1", name="Anna Keller")
-    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
-    common: dict[str, Any] = {
-        "description": LONG,
-        "scanner_id": "support",
-        "recipients": ["help@company.example"],
-        "version": 2,
-        "source": "mail",
-    }
-    rows: list[dict[str, Any]] = [
-        {
-            "id": 128,
-            "title": "Invoice wrong – Überweisung",
-            "assignee": "otto@company.example",
-            "tags": ["invoice", "vip"],
-            "sender": "Anna Keller <anna@customer.example>",
-            "contact": contact,
-            "attachments": [file],
-            "message_count": 5,
-            "updated_at": ago(seconds=8),
-        },
-        {
-            "id": 127,
-            "title": "Chairs instead of tables",
-            "sender": "bo@customer.example",
-            "status": "in_progress",
-            "priority": "high",
-            "message_count": 2,
-            "updated_at": ago(minutes=14),
-        },
-        {
-            "id": 126,
-            "title": "Call Mr. Rossi back",
-            "source": "manual",
-            "scanner_id": None,
-            "status": "waiting",
-            "updated_at": ago(hours=3),
-        },
-        {
-            "id": 125,
-            "title": "You have won a prize, answer at once and give us all your bank details so that we can send you what you have won",
-            "sender": '"The Lottery of Everything" <win@lottery.example>',
-            "updated_at": ago(days=1),
-        },
-        {"id": 124, "title": "", "sender": "quiet@customer.example", "status": "closed", "updated_at": ago(days=40)},
-    ]
-    defaults: dict[str, Any] = {"status": "open", "priority": "normal", "message_count": 1, "created_at": ago(days=41)}
-    return [api.Ticket.model_validate(common | defaults | row) for row in rows]
-
-
-def _messages(number: int) -> list[api.Message]:
-    file = api.AttachmentView(id="2", name="Rechnung März 2026.pdf", type="application/pdf", size=183_204)
-    anna = "Anna Keller <anna@customer.example>"
-    first = api.Message(
-        id="m1",
-        kind="mail",
-        direction="in",
-        sender=anna,
-        text=LONG,
-        folds=FOLDS,
-        attachments=[file],
-        mail_id="mail-1",
-        created_at=ago(days=1),
-    )
-    if number != 128:
-        return [first]
-
-    def sent(state: str, detail: str = "") -> list[api.DeliveryView]:
-        return [
-            api.DeliveryView.model_validate({"recipient": "anna@customer.example", "state": state, "detail": detail, "at": ago(hours=2)})
-        ]
-
-    otto = "user:otto@company.example"
-    return [
-        first,
-        api.Message.model_validate(
-            {
-                "id": "m2",
-                "kind": "comment",
-                "direction": "out",
-                "sender": otto,
-                "text": "We look into it.\nRegards, Otto",
-                "delivery": "sent",
-                "deliveries": sent("sent"),
-                "created_at": ago(hours=20),
-            }
-        ),
-        api.Message(id="m3", kind="note", direction="out", sender=otto, text="Accounting knows already.", created_at=ago(hours=19)),
-        api.Message(
-            id="m4",
-            kind="mail",
-            direction="in",
-            sender=anna,
-            text="Hello,\nthe invoice is wrong, see this page.\n* Sum\n* VAT",
-            html=HTML,
-            mail_id="mail-2",
-            created_at=ago(hours=3),
-        ),
-        api.Message.model_validate(
-            {
-                "id": "m5",
-                "kind": "comment",
-                "direction": "out",
-                "sender": otto,
-                "text": "Thank you.",
-                "delivery": "failed",
-                "deliveries": sent("failed", "550 5.1.1 No such mailbox here"),
-                "created_at": ago(hours=2),
-            }
-        ),
-    ]
 
 
 def _mails() -> list[api.Mail]:
