@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.api import Page, Ticket, TicketIn, TicketPatch, TicketStatus
 from shared.events import TicketEventType
-from shared.http import Actor, Cursor, IdempotencyKey, IfMatch, Limit, ProblemError, check_if_match, page, with_etag
+from shared.http import Actor, Cursor, IdempotencyKey, IfMatch, Limit, ProblemError, check_if_match, encode_cursor, with_etag
 from shared.messaging.outbox import Outbox, Unit
 from tickets.adapters.message_store import attachments_of_tickets
-from tickets.adapters.ticket_store import Filter, change_ticket, get_ticket, insert_ticket, list_tickets, lock_ticket
+from tickets.adapters.ticket_list import Filter, list_tickets
+from tickets.adapters.ticket_store import change_ticket, get_ticket, insert_ticket, lock_ticket
 from tickets.api.common import new_id, number_cursor, one_line_title, plain
 from tickets.api.views import ticket_view
 from tickets.domain.keys import title_key
@@ -46,11 +47,12 @@ def tickets_router(outbox: Outbox) -> APIRouter:
         assignee: Text = None,
         tag: Text = None,
     ) -> Page[Ticket]:
-        wanted = Filter(q, status, source, scanner_id, contact_id, assignee, tag)
+        wanted = Filter(q, (status,) if status else (), source, scanner_id, contact_id, assignee, tag=tag)
         async with outbox.engine.connect() as conn:
-            rows = await list_tickets(conn, wanted, number_cursor(cursor), limit + 1)
-            attachments = await attachments_of_tickets(conn, [row.id for row in rows])
-        return page([ticket_view(row, attachments.get(row.id, [])) for row in rows], limit, lambda ticket: (ticket.id,))
+            listed = await list_tickets(conn, wanted, number_cursor(cursor), limit)
+            attachments = await attachments_of_tickets(conn, [row.id for row in listed.rows])
+        items = [ticket_view(row, attachments.get(row.id, [])) for row in listed.rows]
+        return Page(items=items, next=encode_cursor(listed.next) if listed.next else None)
 
     @router.post("", status_code=201)
     async def create(request: TicketIn, response: Response, actor: Actor, key: IdempotencyKey = None) -> Ticket:
