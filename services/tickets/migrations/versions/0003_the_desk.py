@@ -217,6 +217,8 @@ def _webhooks() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False, comment="Encrypted by the key ring"),
+        sa.Column("previous_secret", sa.Text(), nullable=True, comment="Signs beside the new one until `previous_until`"),
+        _at("previous_until"),
         sa.Column("types", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("enabled", sa.Boolean(), server_default="true", nullable=False),
         _at("failing_since"),
@@ -237,6 +239,8 @@ def _webhooks() -> None:
         sa.Column("state", sa.String(length=10), server_default="waiting", nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         _at("next_try_at"),
+        sa.Column("claimed_by", sa.String(length=60), nullable=True),
+        _at("claimed_until"),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         _now("created_at"),
@@ -248,7 +252,9 @@ def _webhooks() -> None:
     )
     op.create_index("ix_webhook_deliveries_event", "webhook_deliveries", ["webhook_id", "event_id"], unique=True)
     op.create_index("ix_webhook_deliveries_log", "webhook_deliveries", ["webhook_id", "created_at", "id"])
-    op.create_index("ix_webhook_deliveries_waiting", "webhook_deliveries", ["next_try_at"], postgresql_where=sa.text("state = 'waiting'"))
+    waiting, finished = sa.text("state = 'waiting'"), sa.text("state <> 'waiting'")
+    op.create_index("ix_webhook_deliveries_waiting", "webhook_deliveries", ["webhook_id", "next_try_at"], postgresql_where=waiting)
+    op.create_index("ix_webhook_deliveries_finished", "webhook_deliveries", ["created_at"], postgresql_where=finished)
 
 
 def downgrade() -> None:

@@ -51,6 +51,8 @@ webhooks = Table(
     Column("name", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("secret", Text, nullable=False, comment="Encrypted by the key ring"),
+    Column("previous_secret", Text, nullable=True, comment="Signs beside the new one until `previous_until`"),
+    at_column("previous_until"),
     Column("types", ARRAY(Text), nullable=False, server_default="{}"),
     Column("enabled", Boolean, nullable=False, server_default="true"),
     at_column("failing_since"),
@@ -72,13 +74,16 @@ webhook_deliveries = Table(
     Column("state", String(10), nullable=False, server_default="waiting"),
     Column("tries", Integer, nullable=False, server_default="0"),
     at_column("next_try_at"),
+    Column("claimed_by", String(60), nullable=True),
+    at_column("claimed_until"),
     Column("status", Integer, nullable=True),
     Column("error", Text, nullable=True),
     now_column("created_at"),
     at_column("delivered_at"),
     Index("ix_webhook_deliveries_event", "webhook_id", "event_id", unique=True),
     Index("ix_webhook_deliveries_log", "webhook_id", "created_at", "id"),
-    Index("ix_webhook_deliveries_waiting", "next_try_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_webhook_deliveries_waiting", "webhook_id", "next_try_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_webhook_deliveries_finished", "created_at", postgresql_where=text("state <> 'waiting'")),
 )
 
 erasures = Table(
