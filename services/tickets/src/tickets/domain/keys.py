@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from shared.events import Candidate, CommandMail, Lookup, TicketCommand
+from shared.events import ActionType, Candidate, CommandMail, Lookup, TicketCommand
+from shared.mail.model import Address
 from shared.mail.references import fold_subject
 
 MAX_KEY_BYTES: Final = 400
@@ -62,9 +63,24 @@ def record_key(address: str) -> str:
     return address_key(f"{local}{at}{domain}")
 
 
+def record_keys(address: str) -> list[str]:
+    """What a record's address may be stored under: `record_key`, or `address_key` where it was stored before there were tags."""
+    return [key for key in dict.fromkeys([record_key(address), address_key(address)]) if key]
+
+
 def title_key(title: str) -> str:
     """A title for comparing: without Re:, Fwd: and blanks."""
     return index_key(fold_subject(title))
+
+
+def code_key(code: str) -> str:
+    """An external code for comparing."""
+    return index_key(code.strip().casefold())
+
+
+def code_key(code: str) -> str:
+    """An external code for comparing: without regard to case, and to blanks around it."""
+    return index_key(code.strip().casefold())
 
 
 def id_key(message_id: str) -> str:
@@ -93,13 +109,22 @@ def conversation_ids(mail: CommandMail) -> list[str]:
     return list(dict.fromkeys([*root, *own, *referred_ids(mail)]))[:MAX_LOCKED_IDS]
 
 
+def linked_addresses(kind: ActionType, mail: CommandMail) -> list[Address]:
+    """Whose record an action may file the mail with: the sender's, or a recipient's; none for the other actions."""
+    if kind is ActionType.LINK_SENDER:
+        return [mail.from_] if mail.from_ else []
+    return [*mail.to, *mail.cc] if kind is ActionType.LINK_RECIPIENT else []
+
+
 def lookup_keys(candidate: Candidate) -> list[str]:
-    """Folded keys of an update by rule's key: the ticket numbers or the title; none for the other look-ups."""
+    """Folded keys of an update by rule's key: the ticket numbers, the title or the external code; none for a conversation."""
     lookup = candidate.action.lookup
     if lookup is Lookup.TICKET_ID:
         return [str(number) for number in numbers_in(candidate.key)]
     if lookup is Lookup.TITLE:
         return [key] if (key := title_key(candidate.key)) else []
+    if lookup is Lookup.EXTERNAL_CODE:
+        return [key] if (key := code_key(candidate.key)) else []
     return []
 
 
@@ -113,3 +138,12 @@ def lock_names(command: TicketCommand) -> Iterable[str]:
     for candidate in command.candidates:
         for key in lookup_keys(candidate):
             yield f"{command.scanner_id}:{candidate.action.lookup}:{key}"
+        for key in _lead_keys(candidate, command.mail):
+            yield f"record:{key}"
+
+
+def _lead_keys(candidate: Candidate, mail: CommandMail) -> list[str]:
+    """Of the addresses a lead may be made for."""
+    if not candidate.action.create_lead:
+        return []
+    return [key for address in linked_addresses(candidate.action.type, mail) if (key := record_key(address.address))]
