@@ -25,6 +25,7 @@ def upgrade() -> None:
     _registry()
     _tickets()
     _people_and_changes()
+    _spam()
     _search()
     _desk()
     _webhooks()
@@ -155,6 +156,27 @@ def _people_and_changes() -> None:
     op.create_index("ix_ticket_changes_ticket", "ticket_changes", ["ticket_id", "id"])
 
 
+def _spam() -> None:
+    """Whoever wrote or was given a ticket until now is an operator."""
+    reason, held = sa.text("deleted_reason = 'spam'"), sa.text("type = 'spam' and ticket_id is null")
+    op.create_index("ix_tickets_spam", "tickets", ["sender_folded", "id"], postgresql_where=reason)
+    op.create_index("ix_mails_held", "mails", ["sender_folded", "mail_id"], postgresql_where=held)
+    op.create_table(
+        "operators",
+        sa.Column("address", sa.Text(), nullable=False),
+        _now("created_at"),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_operators")),
+    )
+    op.execute(
+        """
+        insert into operators (address)
+        select distinct lower(who) from (
+            select substring(author from '^user:(.*)$') who from messages union all select assignee from tickets
+        ) known where who like '%@%' and length(who) <= 320
+        """
+    )
+
+
 def _search() -> None:
     op.create_table(
         "ticket_search",
@@ -269,8 +291,11 @@ def downgrade() -> None:
         "ticket_search",
         "ticket_changes",
         "watchers",
+        "operators",
     ):
         op.drop_table(table)
+    op.drop_index("ix_mails_held", table_name="mails")
+    op.drop_index("ix_tickets_spam", table_name="tickets")
     op.drop_index("ix_mails_record", table_name="mails")
     op.drop_column("messages", "first_ticket_id")
     op.drop_index("ix_tickets_sender", table_name="tickets")

@@ -10,7 +10,7 @@ Texts that are looked up are stored as `domain.keys.index_key` makes them: a B-t
 from tickets.adapters.tables.answers import deliveries, outgoing
 from tickets.adapters.tables.base import HISTORY, MESSAGING, METADATA
 from tickets.adapters.tables.desk import desk_settings, erasures, jobs, saved_views, webhook_deliveries, webhooks
-from tickets.adapters.tables.mails import mails, scanners, spam_senders
+from tickets.adapters.tables.mails import mails, operators, scanners, spam_senders
 from tickets.adapters.tables.registry import import_parts, import_records, record_addresses, records
 from tickets.adapters.tables.tickets import (
     attachments,
@@ -38,6 +38,7 @@ __all__ = [
     "mails",
     "message_ids",
     "messages",
+    "operators",
     "outgoing",
     "participants",
     "record_addresses",

@@ -30,6 +30,7 @@ mails = Table(
     Index(None, "ticket_id"),
     Index("ix_mails_record", "record_id", "received_at", postgresql_where=text("record_id is not null")),
     Index("ix_mails_spam", "sender_folded", postgresql_where=text("type = 'spam'")),
+    Index("ix_mails_held", "sender_folded", "mail_id", postgresql_where=text("type = 'spam' and ticket_id is null")),
 )
 
 spam_senders = Table(
@@ -44,6 +45,9 @@ spam_senders = Table(
     now_column("created_at"),
     Index("ix_spam_senders_list", "created_at", "id"),
 )
+
+operators = Table("operators", METADATA, Column("address", Text, primary_key=True), now_column("created_at"))
+"""Everybody known to have worked here, or to have been given work: such an address is never put on the spam list by accident."""
 
 scanners = Table(
     "scanners",
