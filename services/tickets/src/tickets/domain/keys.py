@@ -33,7 +33,9 @@ PLUS_TAGGED: Final = frozenset(
 """Domains whose providers deliver `anna+anything@` to `anna@` (RFC 5233 calls it the detail), as the table of `email-normalize` names them
 (https://github.com/gmr/email-normalize): Apple, Fastmail, Google, Microsoft, Proton, Yandex, Zoho. A domain of one's own may treat a plus
 as any other letter, so there it is kept."""
-_SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
+MAX_ADDRESS: Final = 320
+_MAIL_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
+SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
 _NUMBER: Final = re.compile(r"\d{1,40}")
 
 
@@ -51,13 +53,18 @@ def address_key(address: str) -> str:
     return index_key(folded) if "@" in folded else ""
 
 
+def is_mail_address(address: str) -> bool:
+    """Whether the API would take it as the address of a record or a watcher."""
+    return len(address) <= MAX_ADDRESS and _MAIL_ADDRESS.fullmatch(address) is not None
+
+
 def record_key(address: str) -> str:
     """An address for finding its contact, account or lead: `address_key` without the plus tag, where the domain is known to have tags.
 
     Dots are kept: only one provider leaves them out, and a domain of its customers does not tell.
     """
     local, at, domain = address.strip().casefold().rpartition("@")
-    domain = _SAME_DOMAIN.get(domain, domain)
+    domain = SAME_DOMAIN.get(domain, domain)
     if domain in PLUS_TAGGED and not local.startswith('"'):
         local = local.partition("+")[0] or local
     return address_key(f"{local}{at}{domain}")
