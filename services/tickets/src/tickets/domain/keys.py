@@ -85,11 +85,6 @@ def code_key(code: str) -> str:
     return index_key(code.strip().casefold())
 
 
-def code_key(code: str) -> str:
-    """An external code for comparing: without regard to case, and to blanks around it."""
-    return index_key(code.strip().casefold())
-
-
 def id_key(message_id: str) -> str:
     """A Message-ID for comparing. Its case is kept: both sides of the @ are case-sensitive (RFC 5322, 3.6.4)."""
     return index_key(message_id.strip())
