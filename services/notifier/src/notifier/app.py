@@ -14,17 +14,19 @@ from notifier.adapters.queue import Claimant
 from notifier.adapters.results import Results
 from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Patience
-from notifier.adapters.tables import MESSAGING
+from notifier.adapters.tables import ERASED, MESSAGING
 from notifier.api import outgoing_router, senders_router
 from notifier.delivery import Deliverer
 from notifier.dispatch import Dispatcher, Limits
 from notifier.domain.schedule import Retries
+from notifier.erasure import steps
 from notifier.settings import Settings
-from shared.events import OutgoingMail, ScannerSettings
+from shared.erasure.eraser import Eraser
+from shared.events import Erasure, OutgoingMail, ScannerSettings
 from shared.messaging.consumer import Consumer
 from shared.secrets import KeyRing
 from shared.service import Service
-from shared.topics import MAIL_OUTGOING, SCANNERS
+from shared.topics import MAIL_OUTGOING, PRIVACY_ERASURES, SCANNERS
 
 NAME = "notifier"
 
@@ -37,6 +39,9 @@ def create_app(settings: Settings) -> FastAPI:
     outbox = service.outbox
     service.consume(Consumer[OutgoingMail](NAME, MAIL_OUTGOING, handlers.on_outgoing, outbox=outbox, tables=MESSAGING, settings=settings))
     service.consume(Consumer[ScannerSettings](NAME, SCANNERS, handlers.on_scanner, outbox=outbox, tables=MESSAGING, settings=settings))
+    eraser = Eraser(NAME, outbox, ERASED, steps(service.archive))
+    service.consume(Consumer[Erasure](NAME, PRIVACY_ERASURES, eraser.on_erasure, outbox=outbox, tables=MESSAGING, settings=settings))
+    service.loop(eraser.run)
     service.loop(_dispatcher(service, settings, senders, patience).run)
     return service.app([senders_router(outbox, senders, patience), outgoing_router(outbox)])
 

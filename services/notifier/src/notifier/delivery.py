@@ -54,7 +54,7 @@ class Deliverer:
                 composed = self._compose(row, who[row.scanner_id])
                 if composed is not None:
                     made[row.id] = composed
-        await self._archive.put_many([(_key(row), made[row.id].data) for row in rows if row.id in made])
+        await self._archive.put_many([(sent_key(row), made[row.id].data) for row in rows if row.id in made])
         return [ready for row in rows if row.mime_key or row.id in made if (ready := await self._ready(row, made.get(row.id)))]
 
     async def deliver(self, ready: Ready, connection: Connection) -> None:
@@ -97,7 +97,7 @@ class Deliverer:
 
     async def _ready(self, row: Row[Any], composed: Composed | None) -> Ready | None:
         """After a crash between archive and ledger the archive's copy is the one that counts."""
-        key = row.mime_key or _key(row)
+        key = row.mime_key or sent_key(row)
         try:
             data = await self._archive.get(key)
         except Exception as error:  # one lost blob stops no other mail
@@ -110,5 +110,6 @@ class Deliverer:
         self._results.add(row.id, Try(self._clock(), {}, Verdict(result, reason), patient=patient))
 
 
-def _key(row: Row[Any]) -> str:
+def sent_key(row: Row[Any]) -> str:
+    """Where the archive holds the bytes of an answer."""
     return f"sent/{row.created_at.astimezone(UTC):%Y-%m}/{row.id}.eml.zst"

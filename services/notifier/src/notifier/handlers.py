@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.adapters import ledger, senders
+from notifier.adapters import erasure, ledger, senders
 from shared.events import OutgoingMail, ScannerSettings
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
@@ -16,6 +16,8 @@ async def on_outgoing(unit: Unit, received: Received[OutgoingMail]) -> None:
     mail = received.body
     if mail.type == "cancel":
         await _on_cancel(unit, received)
+        return
+    if await erasure.refuse(unit, received):
         return
     refused = ledger.REPLAYED if received.envelope.replay else None
     if await ledger.enter(unit, received, refused):

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from rules.adapters import counts
 from rules.adapters.prepared import PreparedSets
 from rules.adapters.resolutions import Resolutions
-from rules.adapters.tables import MESSAGING
+from rules.adapters.tables import ERASED, MESSAGING
 from rules.api import routers
+from rules.erasure import STEPS
 from rules.examples import Examples
 from rules.handlers import Decider, OutcomeNotes, on_failure, on_outcome, on_scanner
 from rules.rule_sets import RuleSets
@@ -19,9 +20,10 @@ from rules.simulation.simulations import Simulations
 from rules.simulation.simulator import AT_ONCE, Simulator
 from rules.simulation.trial import Trial
 from rules.trying import ExampleTrial
+from shared.erasure.eraser import Eraser
 from shared.messaging.consumer import Consumer
 from shared.service import Service
-from shared.topics import MAIL_OUTCOMES, MAIL_RAW, SCANNERS
+from shared.topics import MAIL_OUTCOMES, MAIL_RAW, PRIVACY_ERASURES, PRIVACY_REPORTS, SCANNERS
 
 
 def create_app(settings: RulesSettings) -> FastAPI:
@@ -32,6 +34,10 @@ def create_app(settings: RulesSettings) -> FastAPI:
     service.consume(consumer(MAIL_RAW, decider.on_mail, begin=decider.decide, on_failure=on_failure))
     service.consume(consumer(MAIL_OUTCOMES, on_outcome, begin=OutcomeNotes().note))
     service.consume(consumer(SCANNERS, on_scanner))
+    eraser = Eraser("rules", service.outbox, ERASED, STEPS, after_fetcher=True)
+    service.consume(consumer(PRIVACY_ERASURES, eraser.on_erasure))
+    service.consume(consumer(PRIVACY_REPORTS, eraser.on_report))
+    service.loop(eraser.run)
     trial = Trial(service.engine, Resolutions(settings))
     example_trial = ExampleTrial(service.engine, service.archive, trial)
     sets = RuleSets(service.engine, settings.scanner_wait_seconds, example_trial)

@@ -8,7 +8,7 @@ mail is read again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -17,13 +17,15 @@ from pydantic import ValidationError
 
 from rules.adapters import decisions, rule_store
 from rules.adapters.counts import RuleCounter
-from rules.adapters.decisions import Stored
+from rules.adapters.decisions import Key, Stored
 from rules.adapters.mail_bytes import bytes_of
 from rules.adapters.prepared import PreparedSets
 from rules.domain.command import RUN, command_of
 from rules.domain.evaluate import Evaluation, PreparedRules, evaluate
 from shared.archive import Archive
 from shared.clock import Clock, utc_now
+from shared.erasure.person import GONE_REASON
+from shared.erasure.refusals import refusals
 from shared.events import CommandKind, Failure, MailOutcome, RawMail, ScannerSettings, TicketCommand, derived_id
 from shared.mail.model import Kind
 from shared.mail.parse import parse
@@ -68,10 +70,13 @@ class Decider:
         new = {key: mail for key, mail in by_key.items() if key not in before}
         rules = await self._sets.current(unit.conn, {mail.body.scanner_id for mail in new.values()})
         decided = {key: await self._of_bytes(mail, partial(_decided, rules[mail.body.scanner_id])) for key, mail in new.items()}
+        again = {key: await self._command_again(by_key[key], one) for key, one in before.items()}
+        erased = await _erased(unit, by_key, {key: one.command for key, one in decided.items()} | again)
+        decided = {key: one for key, one in decided.items() if key not in erased}
         won = await decisions.keep_first(unit.conn, [self._row(one) for one in decided.values()])
-        before |= await decisions.stored(unit.conn, [key for key in decided if key not in won])
-        again = {key: await self._of_bytes(by_key[key], partial(_again, one)) for key, one in before.items()}
-        unit.memo["commands"] = {key: one.command for key, one in decided.items()} | again
+        lost = await decisions.stored(unit.conn, [key for key in decided if key not in won])
+        again |= {key: await self._command_again(by_key[key], one) for key, one in lost.items()}
+        unit.memo["commands"] = {key: one.command for key, one in decided.items()} | again | erased
         matched = [candidate.rule_id for key in won for candidate in decided[key].evaluation.candidates]
         await self._counter.matched(unit.conn, matched, self._clock())
         for key in won:
@@ -82,6 +87,12 @@ class Decider:
         command: TicketCommand = unit.memo["commands"][mail.envelope.id, RUN]
         event_id = derived_id(command.mail_id, command.run, "command")
         unit.emit(TICKET_COMMANDS, event_id=event_id, key=mail.body.conversation, body=command, cause=mail.envelope)
+
+    async def _command_again(self, mail: Received[RawMail], before: Stored) -> TicketCommand:
+        """The command of a decision made before."""
+        if before.erased:
+            return _refusal(mail)
+        return await self._of_bytes(mail, partial(_again, before))
 
     async def _of_bytes(self, mail: Received[RawMail], read: Callable[[str, RawMail, bytes], T]) -> T:
         """Holds one mail's bytes at a time, and lets others run in between."""
@@ -120,6 +131,26 @@ def _again(before: Stored, mail_id: str, attributes: RawMail, raw: bytes) -> Tic
     """Pure. The command of a decision made before: kind and candidates are what they were, whatever would be told today."""
     mail = parse(raw, pec=attributes.pec).model_copy(update={"kind": before.kind, "kind_reason": before.kind_reason})
     return command_of(mail_id, attributes, mail, Evaluation(before.candidates, None), before.version)
+
+
+async def _erased(unit: Unit, mails: Mapping[Key, Received[RawMail]], commands: Mapping[Key, TicketCommand]) -> dict[Key, TicketCommand]:
+    """Commands in place of those of mails that were erased: nothing of what such a mail says is stored or goes on."""
+    senders = {key: one.mail.from_.address for key, one in commands.items() if one.mail is not None and one.mail.from_ is not None}
+    refused = await refusals(unit.conn, senders.values())
+    return {key: _refusal(mails[key]) for key, sender in senders.items() if refused.covers(sender, mails[key].body.received_at)}
+
+
+def _refusal(mail: Received[RawMail]) -> TicketCommand:
+    """Pure. Tickets leaves the outcome such a mail has, and drops one that has none."""
+    return TicketCommand(
+        mail_id=mail.envelope.id,
+        run=RUN,
+        kind=CommandKind.FAILURE,
+        scanner_id=mail.body.scanner_id,
+        received_at=mail.body.received_at,
+        archive_key=mail.body.archive_key,
+        failure=Failure(outcome="dropped", reason=GONE_REASON),
+    )
 
 
 def _tell(one: Decided) -> None:

@@ -33,6 +33,8 @@ WAIT: Final = timedelta(seconds=2)
 TRY_AGAIN: Final = timedelta(seconds=30)
 """After a step that failed. It is tried for as long as it takes: what was asked to be removed is removed."""
 MAILS_IN_A_REPORT: Final = 10_000
+NOT_YET: Final = ""
+"""Digest of an erasure that is known by the fetcher's report alone, until its own event comes."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,12 @@ class Eraser:
         """Write it down. Without address it is over, or never was ours to do: then only the digest is kept."""
         if received.tombstone:
             return
-        body = received.body
-        row = {"erasure_id": body.erasure_id, "digest": body.digest, "before": body.before, "address": body.address}
-        if body.address is None:
-            row |= {"done_at": unit.clock()}
-        await unit.conn.execute(insert(self._table).values(row).on_conflict_do_nothing())
+        body, of = received.body, self._table.c
+        row: dict[str, Any] = {"erasure_id": body.erasure_id, "digest": body.digest, "before": body.before, "address": body.address}
+        row["done_at"] = unit.clock() if body.address is None else None
+        statement = insert(self._table).values(row)
+        known = statement.on_conflict_do_update(index_elements=[of.erasure_id], set_=row, where=of.digest == NOT_YET)
+        await unit.conn.execute(known)
         self._wake.set()
 
     async def on_report(self, unit: Unit, received: Received[ErasureReport]) -> None:
@@ -100,12 +103,14 @@ class Eraser:
             await self.name_mails(unit, received.body)
 
     async def name_mails(self, unit: Unit, report: ErasureReport) -> None:
-        """A part of the fetcher's report; with the last one the work can begin."""
+        """A part of the fetcher's report; with the last one the work can begin. It may come before the erasure: another topic."""
         of = self._table.c
-        values: dict[str, Any] = {"mails": of.mails + list(report.mail_ids)}
-        if not report.more:
-            values["mails_known"] = True
-        await unit.conn.execute(update(self._table).where(of.erasure_id == report.erasure_id, of.done_at.is_(None)).values(values))
+        mails = list(report.mail_ids)
+        row = {"erasure_id": report.erasure_id, "digest": NOT_YET, "before": report.at, "mails": mails, "mails_known": not report.more}
+        more = {"mails": of.mails + mails, "mails_known": of.mails_known | (not report.more)}
+        statement = insert(self._table).values(row)
+        known = statement.on_conflict_do_update(index_elements=[of.erasure_id], set_=more, where=of.done_at.is_(None))
+        await unit.conn.execute(known)
         self._wake.set()
 
     async def run(self) -> None:
@@ -139,7 +144,7 @@ class Eraser:
 
     async def _claim(self, unit: Unit) -> Row[Any] | None:
         of = self._table.c
-        due = select(self._table).where(of.done_at.is_(None), of.next_step_at <= func.now())
+        due = select(self._table).where(of.done_at.is_(None), of.next_step_at <= func.now(), of.address.is_not(None))
         if self._after_fetcher:
             due = due.where(of.mails_known)
         return (await unit.conn.execute(due.order_by(of.next_step_at).limit(1).with_for_update(skip_locked=True))).first()

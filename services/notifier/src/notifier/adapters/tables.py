@@ -6,10 +6,12 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, Identi
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database import new_metadata
+from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+ERASED = erased_table(METADATA)
 
 
 def _time(name: str, *, nullable: bool = True) -> Column[object]:

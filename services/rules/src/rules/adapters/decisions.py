@@ -35,6 +35,8 @@ class Stored:
     kind_reason: str
     version: int | None
     candidates: list[Candidate]
+    erased: bool = False
+    """Its mail is not to be read again."""
 
 
 async def keep_first(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[Key]:
@@ -51,10 +53,11 @@ async def stored(conn: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Stored
     if not keys:
         return {}
     of = DECISIONS.c
-    query = select(of.mail_id, of.run, of.kind, of.kind_reason, of.rule_set_version, of.candidates)
+    query = select(of.mail_id, of.run, of.kind, of.kind_reason, of.rule_set_version, of.candidates, of.erased)
     rows = await conn.execute(query.where(tuple_(of.mail_id, of.run).in_(list(keys))))
     return {
-        (row.mail_id, row.run): Stored(Kind(row.kind), row.kind_reason, row.rule_set_version, _candidates(row.candidates)) for row in rows
+        (row.mail_id, row.run): Stored(Kind(row.kind), row.kind_reason, row.rule_set_version, _candidates(row.candidates), row.erased)
+        for row in rows
     }
 
 
@@ -79,7 +82,7 @@ async def note_outcomes(conn: AsyncConnection, outcomes: Sequence[MailOutcome]) 
 async def _locked(conn: AsyncConnection, keys: Sequence[Key]) -> Sequence[Any]:
     """The decisions of the mails that have one, locked in the order of their keys."""
     of = DECISIONS.c
-    query = select(of.mail_id, of.run, of.outcome, of.outcome_revision, of.acted_rule_id)
+    query = select(of.mail_id, of.run, of.outcome, of.outcome_revision, of.acted_rule_id, of.erased)
     wanted = query.where(tuple_(of.mail_id, of.run).in_(list(keys))).order_by(of.mail_id, of.run).with_for_update()
     return (await conn.execute(wanted)).all()
 
@@ -92,7 +95,7 @@ def _noted(row: Any, given: Sequence[MailOutcome]) -> tuple[dict[str, Any], Mail
     values = {
         "mail": row.mail_id,
         "number": row.run,
-        "body": newest.model_dump(mode="json") if later else row.outcome,
+        "body": newest.model_dump(mode="json", exclude={"reason"} if row.erased else None) if later else row.outcome,
         "revision": newest.revision if later else row.outcome_revision,
         "acted": row.acted_rule_id if acted is None else acted.rule_id,
     }

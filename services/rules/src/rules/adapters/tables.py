@@ -23,10 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database import new_metadata
+from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+ERASED = erased_table(METADATA)
 NULLABLE_JSON = JSONB(none_as_null=True)
 """None is SQL's null, not JSON's."""
 
@@ -80,12 +82,14 @@ DECISIONS = Table(
     Column("outcome", NULLABLE_JSON, nullable=True),
     Column("outcome_revision", Integer, nullable=False, server_default="0"),
     Column("acted_rule_id", String(100), nullable=True),
+    Column("erased", Boolean, nullable=False, server_default=false()),
     Index(None, "scanner_id", "received_at"),
 )
 """One per mail and run: the first that was inserted, for ever. What a command says beyond this is read from the mail again.
 
 `evidence` is what the rules were asked and answered, without what the version of the set says itself (`rules.domain.evidence`); null where
 no rule was asked. `acted_rule_id` is the rule that was counted as having acted on the mail.
+An `erased` one says nothing of the mail any more.
 """
 
 RULE_COUNTS = Table(
