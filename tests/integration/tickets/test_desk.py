@@ -1,4 +1,4 @@
-"""The desk over its API: answers, spam, contacts, attachments, deliveries."""
+"""The desk over its API: answers, contacts, attachments, deliveries."""
 
 from __future__ import annotations
 
@@ -128,69 +128,6 @@ async def test_an_answer_without_news_is_told_again_three_times_and_then_failed(
     assert message["delivery"] == "failed"
     await rig.report(news(made, DeliveryState.SENT, 1))
     assert (await rig.messages(1))[-1]["delivery"] == "sent"
-
-
-async def mark(rig: Rig, *numbers: int) -> dict[str, Any]:
-    answer = await rig.api.post("/tickets/spam", json={"ticket_ids": list(numbers)})
-    assert answer.status_code == 202, answer.text
-    await rig.run_jobs()
-    job: dict[str, Any] = await rig.get(answer.headers["Location"].removeprefix("/api/v1"))
-    return job
-
-
-async def test_marking_as_spam_stops_the_senders_next_mail(rig: Rig) -> None:
-    first, other = command(), command(mail("bob@customer.example"))
-    await rig.carry_out(first, other)
-    made = await comment(rig)
-    job = await mark(rig, 1)
-    assert (job["state"], job["done"], job["total"], job["result"]["addresses"]) == ("done", 1, 1, [ANNA])
-    assert [ticket["id"] for ticket in await rig.tickets()] == [2]
-    outcome = await rig.outcome(first.mail_id)
-    assert (outcome["type"], outcome["revision"]) == ("spam", 2)
-    cancel = (await rig.emitted("mail.outgoing"))[-1]
-    assert (cancel["type"], cancel["outgoing_id"]) == ("cancel", made["id"])
-    again = command(mail("Anna@CUSTOMER.example"))
-    await rig.carry_out(again, command(mail("bob@customer.example")))
-    assert (await rig.outcome(again.mail_id))["type"] == "spam"
-    assert [ticket["id"] for ticket in await rig.tickets()] == [3, 2]
-    (entry,) = (await rig.get("/spam-senders"))["items"]
-    assert (entry["address"], entry["created_by"], entry["hits"]) == (ANNA, "user:olga", 1)
-
-
-async def test_taking_an_entry_off_the_list_can_restore_what_it_removed(rig: Rig) -> None:
-    first = command()
-    await rig.carry_out(first, command())
-    await mark(rig, 1, 2)
-    await rig.api.delete("/tickets/2")
-    (entry,) = (await rig.get("/spam-senders"))["items"]
-    assert (await rig.api.delete(f"/spam-senders/{entry['id']}", params={"restore": True})).status_code == 204
-    assert [ticket["id"] for ticket in await rig.tickets()] == [2, 1]
-    outcome = await rig.outcome(first.mail_id)
-    assert (outcome["type"], outcome["revision"], outcome["ticket_id"]) == ("ticket", 3, 1)
-    later = command()
-    await rig.carry_out(later)
-    assert (await rig.outcome(later.mail_id))["type"] == "ticket"
-    assert (await rig.api.delete(f"/spam-senders/{entry['id']}")).status_code == 404
-
-
-async def test_manual_tickets_and_own_mailboxes_are_refused_and_nothing_is_done(rig: Rig) -> None:
-    await rig.add_scanner("s2", "Sales@company.example")
-    await rig.carry_out(command(), command(mail("sales@company.example")))
-    manual = (await rig.api.post("/tickets", json={"title": "Toner"})).json()["id"]
-    for numbers, status, named in [([1, manual], 409, str(manual)), ([1, 2], 409, "2"), ([1, 77], 404, "77")]:
-        answer = await rig.api.post("/tickets/spam", json={"ticket_ids": numbers})
-        assert (answer.status_code, named in answer.json()["detail"]) == (status, True)
-    answer = await rig.api.post("/spam-senders", json={"address": "SALES@company.example"})
-    assert (answer.status_code, answer.json()["title"]) == (409, "A mailbox of your own")
-    assert len(await rig.tickets()) == 3
-    assert (await rig.get("/spam-senders"))["items"] == []
-
-
-async def test_an_address_is_listed_once(rig: Rig) -> None:
-    first = await rig.api.post("/spam-senders", json={"address": "Eve@evil.example"})
-    again = await rig.api.post("/spam-senders", json={"address": "eve@EVIL.example"})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json()["id"] == again.json()["id"]
 
 
 async def test_a_ticket_is_connected_to_the_contact_of_its_sender(rig: Rig) -> None:

@@ -19,8 +19,10 @@ from tickets.settings import Settings
 from tickets.spam import JOB_KIND as SPAM
 from tickets.spam import mark_next
 from tickets.sweep import Sweep
+from tickets.unspam import JOB_KIND as UNSPAM
+from tickets.unspam import restore_next
 
-JOBS = {SPAM: mark_next}
+JOBS = {SPAM: mark_next, UNSPAM: restore_next}
 """What carries out which kind of job."""
 
 

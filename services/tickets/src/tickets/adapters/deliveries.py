@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,9 +74,9 @@ async def give_up(conn: AsyncConnection, message_id: str, reason: str, at: datet
     await conn.execute(update(outgoing).where(outgoing.c.message_id == message_id).values(waiting=False))
 
 
-async def unsent(conn: AsyncConnection, ticket_id: int) -> list[str]:
-    """Answers of a ticket that have not left for all recipients, as far as we know."""
+async def unsent(conn: AsyncConnection, ticket_ids: Collection[int]) -> Sequence[Row[Any, Any]]:
+    """Answers of tickets that have not left for all recipients, as far as we know: rows (message_id, ticket_id)."""
     open_states = (DeliveryState.QUEUED, DeliveryState.ACCEPTED, DeliveryState.DELAYED)
-    query = select(deliveries.c.message_id).distinct().join(messages, messages.c.id == deliveries.c.message_id)
-    query = query.where(messages.c.ticket_id == ticket_id, deliveries.c.state.in_(open_states))
-    return list((await conn.execute(query.order_by(deliveries.c.message_id))).scalars())
+    query = select(deliveries.c.message_id, messages.c.ticket_id).distinct().join(messages, messages.c.id == deliveries.c.message_id)
+    query = query.where(messages.c.ticket_id.in_(ticket_ids), deliveries.c.state.in_(open_states))
+    return (await conn.execute(query.order_by(deliveries.c.message_id))).all()

@@ -70,5 +70,11 @@ def message_view(row: Row[Any], attachments: Sequence[Row[Any]], deliveries: Seq
 
 def spam_sender_view(row: Row[Any]) -> SpamSender:
     return SpamSender(
-        id=row.id, address=row.address, created_by=row.created_by, created_at=row.created_at, hits=row.hits, last_hit_at=row.last_hit_at
+        id=row.id,
+        address=row.address,
+        kind="domain" if row.folded.startswith("@") else "address",
+        created_by=row.created_by,
+        created_at=row.created_at,
+        hits=row.hits,
+        last_hit_at=row.last_hit_at,
     )
