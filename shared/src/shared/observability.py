@@ -55,7 +55,17 @@ CONDITIONS_ONE_BY_ONE = Counter(
     registry=REGISTRY,
 )
 OUTCOMES = Counter("mailconverter_outcomes_total", "Outcomes of mails by type", ["type"], registry=REGISTRY)
+SEARCH_WAITING = Gauge("mailconverter_search_waiting", "Tickets the search has to read anew", registry=REGISTRY)
+SEARCH_AGE = Gauge("mailconverter_search_age_seconds", "For how long the oldest change has waited for the search", registry=REGISTRY)
 SMTP_RESULTS = Counter("mailconverter_smtp_results_total", "SMTP dialogues by result", ["result"], registry=REGISTRY)
+WEBHOOK_TRIES = Counter(
+    "mailconverter_webhook_tries_total",
+    "Calls of webhooks by result: delivered, waiting (tried again), failed",
+    ["result"],
+    registry=REGISTRY,
+)
+WEBHOOKS_WAITING = Gauge("mailconverter_webhooks_waiting", "Changes that webhooks are still to be told", registry=REGISTRY)
+WEBHOOKS_DISABLED = Counter("mailconverter_webhooks_disabled_total", "Webhooks switched off by themselves", registry=REGISTRY)
 
 
 def configure_logging(service: str, level: str) -> None:

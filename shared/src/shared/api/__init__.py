@@ -132,7 +132,7 @@ from shared.api.tickets import (
     TicketSettingsPatch,
     TicketStatus,
 )
-from shared.api.webhooks import Webhook, WebhookDelivery, WebhookIn, WebhookPatch
+from shared.api.webhooks import Webhook, WebhookData, WebhookDelivery, WebhookIn, WebhookMessage, WebhookPatch
 
 __all__ = [
     "NAME_LENGTH",
@@ -263,8 +263,10 @@ __all__ = [
     "User",
     "UserIn",
     "Webhook",
+    "WebhookData",
     "WebhookDelivery",
     "WebhookIn",
+    "WebhookMessage",
     "WebhookPatch",
     "size_in_bytes",
 ]
