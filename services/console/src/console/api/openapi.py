@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from console.api.routes import PREFIX, ROUTES, Route
-from shared.api import Problem
+from shared.api import Problem, WebhookMessage
 
 PROBLEM = {
     "description": "A problem document (RFC 9457)",
@@ -30,6 +30,7 @@ QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "priority": ({"type": "string"}, "Only tickets of this priority"),
     "category": ({"type": "string"}, "Only tickets of this category"),
     "address": ({"type": "string"}, "Only the record with this mail address"),
+    "account_id": ({"type": "string"}, "Only contacts that belong to this account"),
     "tag": ({"type": "string"}, "Only tickets with this tag"),
     "ticket_id": ({"type": "integer"}, "Only those of this ticket"),
     "outcome": ({"type": "string"}, "Only mails with this outcome; `none` for those under way"),
@@ -61,6 +62,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Mail Converter", "version": version("mailconverter-console"), "description": DESCRIPTION},
         "paths": paths,
+        "webhooks": {"change": {"post": _told(schemas)}},
         "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": SECURITY_SCHEMES},
         "security": [{"token": []}, {"session": []}],
     }
@@ -79,6 +81,17 @@ SECURITY_SCHEMES = {
         "description": "A console session; other verbs than GET need its CSRF token in `X-CSRF-Token`",
     },
 }
+
+
+def _told(schemas: dict[str, Any]) -> dict[str, Any]:
+    """What receivers of webhooks get."""
+    return {
+        "summary": "A ticket changed",
+        "tags": ["webhooks"],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _schema(WebhookMessage, schemas)}}},
+        "responses": {"2XX": {"description": "Taken"}, "410": {"description": "The receiver wants no more: the webhook is switched off"}},
+        "security": [],
+    }
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
