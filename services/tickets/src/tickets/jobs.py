@@ -69,7 +69,7 @@ class Jobs:
         job: Row[Any] | None = None
         try:
             async with self._outbox.transaction() as unit:
-                job = await claim_job(unit.conn)
+                job = await claim_job(unit.conn, self._steps.keys())
                 if job is None:
                     return False
                 progress = await self._steps[job.kind](unit, job)

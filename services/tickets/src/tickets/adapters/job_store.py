@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
@@ -22,10 +22,10 @@ async def get_job(conn: AsyncConnection, job_id: str) -> Row[Any] | None:
     return (await conn.execute(select(jobs).where(jobs.c.id == job_id.replace("\x00", "")))).first()
 
 
-async def claim_job(conn: AsyncConnection) -> Row[Any] | None:
-    """The unfinished job whose last step is longest ago, locked until the transaction ends; another replica's is skipped."""
-    waiting = select(jobs).where(jobs.c.state.in_(["queued", "running"])).order_by(jobs.c.updated_at).limit(1)
-    return (await conn.execute(waiting.with_for_update(skip_locked=True))).first()
+async def claim_job(conn: AsyncConnection, kinds: Collection[str]) -> Row[Any] | None:
+    """The unfinished job of these kinds whose last step is longest ago, locked until the transaction ends; another replica's is skipped."""
+    waiting = select(jobs).where(jobs.c.state.in_(["queued", "running"]), jobs.c.kind.in_(kinds)).order_by(jobs.c.updated_at)
+    return (await conn.execute(waiting.limit(1).with_for_update(skip_locked=True))).first()
 
 
 async def save_job(conn: AsyncConnection, job_id: str, values: Mapping[str, Any]) -> None:

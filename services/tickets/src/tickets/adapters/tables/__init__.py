@@ -8,7 +8,7 @@ Texts that are looked up are stored as `domain.keys.index_key` makes them: a B-t
 """
 
 from tickets.adapters.tables.answers import deliveries, outgoing
-from tickets.adapters.tables.base import HISTORY, MESSAGING, METADATA
+from tickets.adapters.tables.base import ERASED, HISTORY, MESSAGING, METADATA
 from tickets.adapters.tables.desk import desk_settings, erasures, jobs, saved_views, webhook_deliveries, webhooks
 from tickets.adapters.tables.mails import mails, operators, scanners, spam_senders
 from tickets.adapters.tables.registry import import_parts, import_records, record_addresses, records
@@ -25,6 +25,7 @@ from tickets.adapters.tables.tickets import (
 )
 
 __all__ = [
+    "ERASED",
     "HISTORY",
     "MESSAGING",
     "METADATA",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Sequence, func
 
 from shared.database import new_metadata
+from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
+ERASED = erased_table(METADATA)
 HISTORY = Sequence("history", metadata=METADATA, data_type=BigInteger)
 
 
