@@ -14,6 +14,7 @@ from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS
 from tickets import handlers
 from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
+from tickets.erasure.making import make_eraser, make_erasure_consumers
 from tickets.jobs import Jobs
 from tickets.settings import Settings
 from tickets.spam import JOB_KIND as SPAM
@@ -46,8 +47,10 @@ def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
 def create_app(settings: Settings) -> FastAPI:
     service = Service("tickets", settings, MESSAGING, archive=True)
     jobs = Jobs(service.outbox, JOBS)
-    for consumer in make_consumers(service.outbox, settings):
+    eraser = make_eraser(service.outbox)
+    for consumer in (*make_consumers(service.outbox, settings), *make_erasure_consumers(eraser, service.outbox, settings)):
         service.consume(consumer)
     service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
     service.loop(jobs.run)
+    service.loop(eraser.run)
     return service.app(routers(service.outbox, service.archive, jobs, settings))

@@ -24,6 +24,7 @@ from tickets.domain.carry_out import apply, carry_out
 from tickets.domain.keys import address_key, lock_names
 from tickets.domain.state import Change, Desk, Effects, MailState
 from tickets.domain.storable import storable, without_nul
+from tickets.erasure.refusing import names_erased, without_erased
 from tickets.events import emit_outcome, emit_ticket_event
 
 log = get_logger("tickets")
@@ -40,7 +41,7 @@ def locks_of(received: Received[TicketCommand]) -> Iterable[str]:
 
 async def on_commands(unit: Unit, received: Sequence[Received[TicketCommand]]) -> None:
     """A batch of commands: load all they need, decide one after the other, store all they did, tell it."""
-    commands = [_body(one) for one in received]
+    commands = await without_erased(unit.conn, [_body(one) for one in received])
     desk = await load_desk(unit.conn, commands)
     at, history_ids = unit.clock(), await next_history_ids(unit.conn, len(commands))
     done: list[Done] = []
@@ -149,6 +150,8 @@ async def on_scanner(unit: Unit, received: Received[ScannerSettings]) -> None:
 async def on_delivery(unit: Unit, received: Received[MailDelivery]) -> None:
     """The state of one answer for one recipient; of two states the one with the higher sequence holds."""
     body = received.body
+    if await names_erased(unit.conn, body):
+        return
     ticket = await record_delivery(unit.conn, body)
     if ticket is not None:
         emit_ticket_event(

@@ -8,6 +8,7 @@ from shared.archive import Archive
 from shared.messaging.outbox import Outbox
 from tickets.api.comments import comments_router
 from tickets.api.contacts import contacts_router
+from tickets.api.erasures import erasures_router
 from tickets.api.messages import messages_router
 from tickets.api.resolutions import resolutions_router
 from tickets.api.spam import spam_router
@@ -25,4 +26,5 @@ def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) ->
         comments_router(outbox),
         contacts_router(outbox),
         resolutions_router(outbox),
+        erasures_router(outbox),
     ]
