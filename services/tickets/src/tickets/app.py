@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import Outbox
 from shared.service import Service
-from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS
+from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS, TICKET_EVENTS
 from tickets import handlers
 from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
@@ -22,6 +22,8 @@ from tickets.spam import mark_next
 from tickets.sweep import Sweep
 from tickets.unspam import JOB_KIND as UNSPAM
 from tickets.unspam import restore_next
+from tickets.webhooks import events as webhook_events
+from tickets.webhooks.making import make_sender
 
 JOBS = {SPAM: mark_next, UNSPAM: restore_next}
 """What carries out which kind of job."""
@@ -41,7 +43,8 @@ def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
     )
     scanners = Consumer("tickets", SCANNERS, handlers.on_scanner, **common)
     deliveries = Consumer("tickets", MAIL_DELIVERIES, handlers.on_delivery, **common)
-    return [commands, scanners, deliveries]
+    changes = Consumer("tickets", TICKET_EVENTS, webhook_events.on_event, begin=webhook_events.on_events, **common)
+    return [commands, scanners, deliveries, changes]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,5 +55,6 @@ def create_app(settings: Settings) -> FastAPI:
         service.consume(consumer)
     service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
     service.loop(jobs.run)
+    service.loop(make_sender(service.outbox, settings).run)
     service.loop(eraser.run)
     return service.app(routers(service.outbox, service.archive, jobs, settings))

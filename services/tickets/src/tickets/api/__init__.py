@@ -13,12 +13,16 @@ from tickets.api.messages import messages_router
 from tickets.api.resolutions import resolutions_router
 from tickets.api.spam import spam_router
 from tickets.api.tickets import tickets_router
+from tickets.api.webhook_deliveries import webhook_deliveries_router
+from tickets.api.webhooks import webhooks_router
 from tickets.jobs import Jobs
 from tickets.settings import Settings
+from tickets.webhooks.making import make_teller
 
 
 def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) -> list[APIRouter]:
     """All routers; `/tickets/spam` before `/tickets/{id}`."""
+    teller = make_teller(outbox, settings)
     return [
         spam_router(outbox, jobs),
         tickets_router(outbox),
@@ -26,5 +30,7 @@ def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) ->
         comments_router(outbox),
         contacts_router(outbox),
         resolutions_router(outbox),
+        webhooks_router(outbox, teller.caller, teller.secrets),
+        webhook_deliveries_router(teller),
         erasures_router(outbox),
     ]
