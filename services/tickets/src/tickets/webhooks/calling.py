@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import re
 import socket
 import ssl
@@ -25,6 +27,7 @@ from tickets.domain.webhook_schedule import Answer, retry_after
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Name and port → IP addresses. Raises OSError."""
 
+MOST_PORT: Final = 65_535
 MOST_ADDRESSES: Final = 4
 MOST_ANSWER_BYTES: Final = 64 * 1024
 ANSWER_SECONDS: Final = 2.0
@@ -146,6 +149,8 @@ def parsed(url: str) -> httpx.URL:
         raise UnfitUrlError(f"This is no address that can be called ({error}).") from None
     if target.scheme not in {"http", "https"} or not target.host:
         raise UnfitUrlError("Give an address that begins with https:// (or http://) and names a host.")
+    if target.port is not None and not 0 < target.port <= MOST_PORT:
+        raise UnfitUrlError(f"{target.port} is no port; give one from 1 to {MOST_PORT}, or leave it out.")
     if target.userinfo:
         raise UnfitUrlError("Leave user name and password out of the address: calls are signed, so the receiver can tell who calls.")
     return target
@@ -173,8 +178,8 @@ def _trouble(host: str, error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"The certificate of {host} is not valid: {cause.verify_message}."
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"{host} cannot be reached: {cleaned(cause.strerror.encode())}."
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
+            return f"{host} cannot be reached: {os.strerror(cause.errno)}."
     if isinstance(error, httpx.ConnectTimeout):
         return f"{host} did not take the connection in time."
     return f"{host} broke off: {cleaned(str(error).encode()) or type(error).__name__}"
