@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,9 +31,10 @@ def update(key: str = "7", **options: object) -> Candidate:
 
 
 def command(*candidates: Candidate, sender: str = ANNA, **fields: Any) -> TicketCommand:
-    refs = fields.pop("references", [])
+    content = {name: fields.pop(name, []) for name in ("references", "to", "cc")}
+    people = {name: [Address(address=address) for address in content.pop(name)] for name in ("to", "cc")}
     mail = CommandMail.model_validate(
-        {"subject": "Re: Printer", "from": Address(address=sender), "message_id": "<new@x>", "references": refs}
+        {"subject": "Re: Printer", "from": Address(address=sender), "message_id": "<new@x>", **content, **people}
     )
     values = {
         "mail_id": "m1",
@@ -48,6 +50,7 @@ def command(*candidates: Candidate, sender: str = ANNA, **fields: Any) -> Ticket
 
 def desk(ticket: TicketState = TICKET, **fields: object) -> Desk:
     made = Desk(tickets={ticket.id: ticket}, participants={ticket.id: {ANNA}}, own=frozenset({"help@company.example"}))
+    made.codes = {("s1", "x-17"): ticket.id}
     for name, value in fields.items():
         setattr(made, name, value)
     return made
@@ -86,6 +89,9 @@ CLOSED = replace(TICKET, status="closed", closed_at=NOON - timedelta(days=30))
         (TICKET, update("8"), ANNA, None, None),
         (TICKET, update("8", create_when_missing=True), ANNA, Change.OPENED, None),
         (TICKET, update("7", lookup="external_code"), ANNA, None, None),
+        (TICKET, update(" X-17 ", lookup="external_code"), ANNA, Change.APPENDED, None),
+        (TICKET, update("x-17", lookup="external_code"), "eve@other.example", Change.OPENED, 7),
+        (replace(TICKET, merged_into=8), update(), ANNA, None, None),
     ],
 )
 def test_an_update(ticket: TicketState, rule: Candidate, sender: str, change: Change | None, linked: int | None) -> None:
@@ -130,34 +136,6 @@ def test_a_ticket_has_fifty_tags_at_most_and_keeps_those_it_had() -> None:
     effects = carry_out(command(update(tags=["a", "b"])), desk(tagged), NOON)
     assert effects.ticket is not None
     assert effects.ticket.tags == (*tagged.tags, "a")
-
-
-@pytest.mark.parametrize(
-    ("kind", "record", "contacts", "filed"),
-    [
-        (ActionType.LINK_SENDER, None, {ANNA: "c1"}, "c1"),
-        (ActionType.LINK_SENDER, "contact", {ANNA: "c1"}, "c1"),
-        (ActionType.LINK_SENDER, "account", {ANNA: "c1"}, None),
-        (ActionType.LINK_SENDER, "lead", {ANNA: "c1"}, None),
-        (ActionType.LINK_SENDER, None, {"bob@customer.example": "c2"}, None),
-        (ActionType.LINK_RECIPIENT, None, {"bob@customer.example": "c2", "eve@other.example": "c3"}, "c2"),
-        (ActionType.LINK_RECIPIENT, None, {"eve@other.example": "c3"}, "c3"),
-        (ActionType.LINK_RECIPIENT, None, {"help@company.example": "c4"}, None),
-        (ActionType.LINK_RECIPIENT, None, {ANNA: "c1"}, None),
-    ],
-)
-def test_a_mail_is_filed_with_the_contact_that_has_the_address(
-    kind: ActionType, record: str | None, contacts: dict[str, str], filed: str | None
-) -> None:
-    asked = command(candidate(kind, record=record, create_lead=True))
-    assert asked.mail is not None
-    to = [Address(address=address) for address in ("Help@company.example", "Bob@customer.example", "")]
-    mail = asked.mail.model_copy(update={"to": to, "cc": [Address(address="eve@other.example")]})
-    effects = carry_out(asked.model_copy(update={"mail": mail}), desk(contacts=contacts), NOON)
-    mailed = outcome(effects)
-    assert effects.ticket is None
-    expected = (OutcomeType.LINK, "contact", filed) if filed else (OutcomeType.UNMATCHED, None, None)
-    assert (mailed.type, mailed.record_type, mailed.record_id) == expected
 
 
 def test_the_first_rule_whose_action_takes_wins() -> None:
@@ -230,6 +208,25 @@ def test_a_listed_sender_is_stopped_before_any_rule() -> None:
     assert (outcome(effects).type, effects.ticket, effects.hit) == (OutcomeType.SPAM, None, ANNA)
 
 
+@pytest.mark.parametrize(
+    ("listed", "stopped_by"),
+    [
+        ({"@customer.example"}, "@customer.example"),
+        ({"@customer.example", ANNA}, ANNA),
+        ({"@other.example", "@example"}, None),
+    ],
+)
+def test_a_listed_domain_stops_its_senders_and_the_nearest_entry_counts_it(listed: set[str], stopped_by: str | None) -> None:
+    effects = carry_out(command(CREATE), desk(spam=frozenset(listed)), NOON)
+    assert effects.hit == stopped_by
+    assert (outcome(effects).type is OutcomeType.SPAM) is (stopped_by is not None)
+
+
+def test_a_listed_domain_does_not_stop_a_mailbox_of_ours() -> None:
+    effects = carry_out(command(CREATE, sender="help@company.example"), desk(spam=frozenset({"@company.example"})), NOON)
+    assert outcome(effects).type is OutcomeType.TICKET
+
+
 FAILED = Failure(outcome="failed", reason="no")
 
 
@@ -247,6 +244,9 @@ FAILED = Failure(outcome="failed", reason="no")
         (known(OutcomeType.UNMATCHED), {}, None),
         (known(OutcomeType.UNMATCHED, revision=4), {"run": 2}, (OutcomeType.TICKET, 2, 1)),
         (known(OutcomeType.FAILED, run=2), {}, None),
+        (known(OutcomeType.RELEASED, revision=3), {}, (OutcomeType.TICKET, 1, 4)),
+        (known(OutcomeType.RELEASED), {"kind": CommandKind.FAILURE, "failure": FAILED}, (OutcomeType.FAILED, 1, 2)),
+        (known(OutcomeType.RELEASED, run=2), {}, None),
     ],
 )
 def test_a_mail_with_an_outcome(before: MailState, asked: dict[str, Any], expected: tuple[OutcomeType, int, int] | None) -> None:
@@ -262,7 +262,7 @@ def test_a_mail_whose_outcome_is_asked_for_again_is_told_as_it_was() -> None:
 
 
 def test_a_batch_knows_what_it_opened() -> None:
-    state = desk(contacts={ANNA: "c1"})
+    state = desk(records={ANNA: {"contact": "c1"}})
     first = command(BY_CONVERSATION, CREATE, references=["<root@x>"])
     effects = carry_out(first, state, NOON)
     apply(effects, first, state)
@@ -281,3 +281,85 @@ def test_a_ticket_opened_in_the_same_batch_is_newer_than_those_that_are_stored()
         apply(carry_out(opening, state, NOON), opening, state)
     answer = command(BY_CONVERSATION, mail_id="m9", references=["<root@x>"])
     assert outcome(carry_out(answer, state, NOON)).ticket_id == -2
+
+
+def chain(*numbers: int, deleted: bool = False) -> dict[int, TicketState]:
+    """Tickets, each merged into the next."""
+    into = dict(pairwise(numbers))
+    return {number: replace(TICKET, id=number, merged_into=into.get(number), deleted=deleted and number not in into) for number in numbers}
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields"),
+    [
+        (update("7"), {}),
+        (update("printer", lookup="title"), {"titles": {("s1", "printer"): 7}}),
+        (update("x-17", lookup="external_code"), {}),
+        (BY_CONVERSATION, {"ids": {"<a@x>": [KnownId(7, "s1", MAIL_ORIGIN)]}}),
+        (BY_CONVERSATION, {"own": frozenset({"help@company.example"})}),
+    ],
+)
+def test_a_merged_ticket_leads_to_the_one_that_has_its_messages(rule: Candidate, fields: dict[str, Any]) -> None:
+    asked = command(rule, references=["<a@x>"], to=["help+7@company.example"])
+    state = desk(tickets=chain(7, 8, 9), participants={9: {ANNA}}, **fields)
+    assert outcome(carry_out(asked, state, NOON)).ticket_id == 9
+    assert outcome(carry_out(asked, desk(tickets=chain(7, 8, 9, deleted=True), **fields), NOON)).type is OutcomeType.UNMATCHED
+    stranger = carry_out(asked, desk(tickets=chain(7, 8, 9), participants={7: {ANNA}}, **fields), NOON)
+    assert stranger.ticket is not None
+    assert stranger.ticket.linked_ticket_id == 9
+
+
+def test_an_endless_chain_of_merges_leads_nowhere() -> None:
+    rings = chain(*range(7, 100))
+    assert outcome(carry_out(command(update("7")), desk(tickets=rings), NOON)).type is OutcomeType.UNMATCHED
+
+
+@pytest.mark.parametrize(
+    ("to", "found"),
+    [
+        ("Help+7@Company.example", True),
+        ("help+t7@company.example", True),
+        ("help+x7@company.example", False),
+        ("help+7@elsewhere.example", False),
+        ("help+0@company.example", False),
+        ("help+9223372036854775808@company.example", False),
+        ("help+8@company.example", False),
+        ("+7@company.example", False),
+    ],
+)
+def test_a_plus_address_of_a_mailbox_names_its_ticket(to: str, found: bool) -> None:
+    for fields in ({"to": ["bob@customer.example", to]}, {"cc": [to]}):
+        assert (carry_out(command(BY_CONVERSATION, **fields), desk(), NOON).change is Change.APPENDED) is found
+
+
+def test_a_known_message_id_is_stronger_than_a_plus_address() -> None:
+    state = desk(ids={"<a@x>": [KnownId(9, "s1", MAIL_ORIGIN)]}, tickets={7: TICKET, 9: replace(TICKET, id=9)})
+    asked = command(BY_CONVERSATION, references=["<a@x>"], to=["help+7@company.example"])
+    assert carry_out(asked, state, NOON).ticket == replace(TICKET, id=-1, linked_ticket_id=9, title="Re: Printer", status="open", version=1)
+
+
+def test_a_strangers_mail_to_a_plus_address_opens_a_linked_ticket() -> None:
+    effects = carry_out(command(BY_CONVERSATION, sender="eve@other.example", to=["help+7@company.example"]), desk(), NOON)
+    assert effects.ticket is not None
+    assert (effects.change, effects.ticket.linked_ticket_id) == (Change.OPENED, 7)
+
+
+@pytest.mark.parametrize(
+    ("ticket", "sender", "code"),
+    [
+        (None, ANNA, "X-18"),
+        (replace(TICKET, external_code="X-18"), "eve@other.example", None),
+        (replace(CLOSED, external_code="X-18", closed_at=NOON - timedelta(days=99)), ANNA, "X-18"),
+    ],
+)
+def test_the_code_a_ticket_was_missed_by_is_its_own_but_a_stranger_gets_none(
+    ticket: TicketState | None, sender: str, code: str | None
+) -> None:
+    state = desk(ticket or TICKET, codes={("s1", "x-18"): 7} if ticket else {})
+    asked = command(update(" X-18", lookup="external_code", create_when_missing=True), sender=sender)
+    effects = carry_out(asked, state, NOON)
+    assert effects.ticket is not None
+    assert (effects.change, effects.ticket.external_code) == (Change.OPENED, code)
+    apply(effects, asked, state)
+    again = command(update("x-18", lookup="external_code"), mail_id="m2")
+    assert outcome(carry_out(again, state, NOON)).ticket_id == (-1 if code else 7)

@@ -19,7 +19,8 @@ async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: da
 
     A command's place is the one its mail's effects have; a mail that was never carried out is tried on what is there today. Of that
     moment are known: which tickets there were, which Message-IDs led to them, and who took part. All else is as it is today: a
-    ticket's status, closing time, title, and whether it is deleted; the spam list, the contacts, the mailboxes' own addresses.
+    ticket's status, closing time, title, code, whether it is deleted and what it was merged into; the spam list, the registry, the
+    mailboxes' own addresses.
     """
     async with engine.connect() as conn:
         await conn.execute(READ_ONLY)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.api import RecordType
 from shared.events import OutcomeType, TicketCommand
 from tickets.adapters.moves import hold_moves_off
 from tickets.adapters.tables import mails, participants, record_addresses, scanners, spam_senders, tickets
-from tickets.domain.state import Desk, KnownId, MailState, TicketState
+from tickets.domain.state import MAX_MERGES, Desk, KnownId, MailState, TicketState
 from tickets.domain.wanted import Wanted
 
 TICKET_COLUMNS = [column for column in tickets.c if column.name not in {"description", "recipients"}]
@@ -21,7 +22,7 @@ TICKETS_PER_ID = 20
 
 _SHARED_LOCKS = text(
     "select pg_advisory_xact_lock_shared(k) from "
-    "(select hashtextextended('sender:' || n, 0) k from unnest(cast(:senders as text[])) n order by 1) s"
+    "(select hashtextextended('sender:' || n, 0) k from unnest(cast(:entries as text[])) n order by 1) s"
 )
 _KNOWN_IDS = text(
     """
@@ -29,28 +30,55 @@ _KNOWN_IDS = text(
     cross join lateral (select * from message_ids where message_id = k.id order by ticket_id desc limit :most) m
     """
 )
-_TITLES = text(
+_WITH_MERGED = text(
     """
-    select k.scanner, k.title, t.id from unnest(cast(:scanners as text[]), cast(:titles as text[])) k(scanner, title)
-    cross join lateral (
-        select id from tickets where folded_title = k.title and deleted_at is null and (scanner_id = k.scanner or scanner_id is null)
-        order by id desc limit 1
-    ) t
+    tickets.id = any(array(
+        with recursive way(id, steps) as (
+            select n, 0 from unnest(cast(:numbers as bigint[])) n
+            union all
+            select t.merged_into, steps + 1 from way join tickets t on t.id = way.id where t.merged_into is not null and steps < :most
+        )
+        select id from way
+    ))
     """
 )
 
 
+def newest(column: str, also: str = "", order: str = "id desc") -> TextClause:
+    """For each (scanner, key): the newest ticket with the key; where all that have it were merged, the newest of these.
+
+    `also` is a further condition's SQL, `order` what newest means.
+    """
+    same = f"{column} = k.key and (scanner_id = k.scanner or scanner_id is null) {also}"
+    return text(
+        f"""
+        select k.*, t.id from unnest(cast(:scanners as text[]), cast(:keys as text[]), cast(:places as bigint[])) k(scanner, key, place)
+        cross join lateral (
+            (select id, false as gone from tickets where {same} and merged_into is null and deleted_at is null order by {order} limit 1)
+            union all
+            (select id, true from tickets where {same} and merged_into is not null order by {order} limit 1)
+            order by gone limit 1
+        ) t
+        """  # noqa: S608 -- our own names; values are parameters
+    )
+
+
+_TITLES: Final = newest("folded_title")
+_CODES: Final = newest("folded_code")
+
+
 async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) -> Desk:
-    """Locks the senders (shared: marking one as spam waits for us, other mails of his do not) and the tickets found."""
+    """Locks the senders with their domains (shared: listing one waits for us, other mails of his do not) and the tickets found."""
     wanted = Wanted.by(commands)
     await hold_moves_off(conn)
-    if wanted.senders:
-        await conn.execute(_SHARED_LOCKS, {"senders": wanted.senders})
+    if wanted.entries:
+        await conn.execute(_SHARED_LOCKS, {"entries": wanted.entries})
     desk = Desk(own=await own_addresses(conn))
     desk.mails = await load_mails(conn, wanted.mails)
-    desk.spam, desk.contacts = await load_lists(conn, wanted)
+    desk.spam, desk.records = await load_lists(conn, wanted)
     await _load_ids(conn, wanted, desk)
-    await _load_titles(conn, wanted, desk)
+    desk.titles = await _load_newest(conn, _TITLES, wanted.titles)
+    desk.codes = await _load_newest(conn, _CODES, wanted.codes)
     await _load_tickets(conn, wanted, desk)
     return desk
 
@@ -66,14 +94,15 @@ async def own_addresses(conn: AsyncConnection) -> frozenset[str]:
     return frozenset((await conn.execute(query)).scalars())
 
 
-async def load_lists(conn: AsyncConnection, wanted: Wanted) -> tuple[frozenset[str], dict[str, str]]:
-    """Listed senders, and contacts by address."""
-    if not wanted.addresses:
-        return frozenset(), {}
-    listed = select(spam_senders.c.folded).where(spam_senders.c.folded.in_(wanted.senders))
-    known = select(record_addresses.c.folded, record_addresses.c.contact_id).where(record_addresses.c.folded.in_(wanted.addresses))
-    spam = frozenset((await conn.execute(listed)).scalars())
-    return spam, {row.folded: row.contact_id for row in await conn.execute(known)}
+async def load_lists(conn: AsyncConnection, wanted: Wanted) -> tuple[frozenset[str], dict[str, dict[RecordType, str]]]:
+    """Entries of the spam list that concern the senders, and records by address."""
+    listed = select(spam_senders.c.folded).where(spam_senders.c.folded.in_(wanted.entries))
+    spam = frozenset((await conn.execute(listed)).scalars()) if wanted.entries else frozenset()
+    known: dict[str, dict[RecordType, str]] = {}
+    if wanted.addresses:
+        for row in await conn.execute(select(record_addresses).where(record_addresses.c.folded.in_(wanted.addresses))):
+            known.setdefault(row.folded, {})[row.type] = row.contact_id
+    return spam, known
 
 
 async def _load_ids(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
@@ -83,19 +112,26 @@ async def _load_ids(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
         desk.ids.setdefault(row.key, []).append(KnownId(row.ticket_id, row.scanner_id, row.origin))
 
 
-async def _load_titles(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
-    if not wanted.titles:
-        return
-    values = {"scanners": [scanner for scanner, _ in wanted.titles], "titles": [title for _, title in wanted.titles]}
-    desk.titles = {(row.scanner, row.title): row.id for row in await conn.execute(_TITLES, values)}
+async def _load_newest(conn: AsyncConnection, query: TextClause, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    if not wanted:
+        return {}
+    scanners, keys = zip(*wanted, strict=True)
+    values = {"scanners": list(scanners), "keys": list(keys), "places": []}
+    return {(row.scanner, row.key): row.id for row in await conn.execute(query, values)}
+
+
+def with_merged(numbers: Collection[int]) -> TextClause:
+    """Condition for these tickets and those that have their messages now. Nothing is merged meanwhile: see `hold_moves_off`."""
+    return _WITH_MERGED.bindparams(numbers=sorted(numbers), most=MAX_MERGES)
 
 
 async def _load_tickets(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
     """Rows are locked in the order of their numbers; the lock leaves foreign keys free."""
-    numbers = {*wanted.numbers, *desk.titles.values(), *(known.ticket_id for found in desk.ids.values() for known in found)}
+    known = {one.ticket_id for found in desk.ids.values() for one in found}
+    numbers = {*wanted.all_numbers(desk.own), *desk.titles.values(), *desk.codes.values(), *known}
     if not numbers:
         return
-    query = select(*TICKET_COLUMNS).where(tickets.c.id.in_(sorted(numbers))).order_by(tickets.c.id).with_for_update(key_share=True)
+    query = select(*TICKET_COLUMNS).where(with_merged(numbers)).order_by(tickets.c.id).with_for_update(key_share=True)
     desk.tickets = {row.id: ticket_state(row) for row in await conn.execute(query)}
     people = select(participants).where(participants.c.ticket_id.in_(list(desk.tickets)), participants.c.address.in_(wanted.senders))
     for row in await conn.execute(people):
@@ -116,7 +152,9 @@ def ticket_state(row: Row[Any]) -> TicketState:
         deleted=row.deleted_at is not None,
         closed_at=row.closed_at,
         linked_ticket_id=row.linked_ticket_id,
+        merged_into=row.merged_into,
         contact_id=row.contact_id,
+        external_code=row.external_code,
         version=row.version,
         history_id=row.history_id,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, Text, any_, cast, select, text
+from sqlalchemy import ARRAY, BigInteger, Text, TextClause, any_, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import TicketCommand
-from tickets.adapters.desk import TICKET_COLUMNS, TICKETS_PER_ID, load_lists, own_addresses, ticket_state
-from tickets.adapters.tables import mails, participants, tickets
+from tickets.adapters.desk import TICKET_COLUMNS, TICKETS_PER_ID, load_lists, newest, own_addresses, ticket_state, with_merged
+from tickets.adapters.tables import mails, participants
 from tickets.domain.past import Past
 from tickets.domain.state import KnownId
 from tickets.domain.wanted import Wanted
@@ -26,57 +27,52 @@ _KNOWN_IDS = text(
     ) m
     """
 )
-_TITLES = text(
-    """
-    select k.scanner, k.title, k.place, t.id
-    from unnest(cast(:scanners as text[]), cast(:titles as text[]), cast(:places as bigint[])) k(scanner, title, place)
-    cross join lateral (
-        select id from tickets where folded_title = k.title and deleted_at is null and (scanner_id = k.scanner or scanner_id is null)
-        and history_id < k.place order by history_id desc, id desc limit 1
-    ) t
-    """
-)
+_TITLES: Final = newest("folded_title", "and history_id < k.place", "history_id desc, id desc")
+_CODES: Final = newest("folded_code", "and history_id < k.place", "history_id desc, id desc")
 
 
 async def load_past(conn: AsyncConnection, commands: Sequence[TicketCommand]) -> Past:
     """Of a transaction begun with `READ_ONLY`."""
     wanted = Wanted.by(commands)
     past = Past(own=await own_addresses(conn))
-    past.spam, past.contacts = await load_lists(conn, wanted)
+    past.spam, past.records = await load_lists(conn, wanted)
     places = select(mails.c.mail_id, mails.c.history_id).where(mails.c.mail_id == any_(cast(wanted.mails, ARRAY(Text))))
     past.places = {row.mail_id: row.history_id for row in await conn.execute(places)}
-    await _load_ids(conn, commands, past)
-    await _load_titles(conn, commands, past)
+    asked = [(Wanted.by([command]), past.place(command)) for command in commands]
+    await _load_ids(conn, {(key, place) for one, place in asked for key in one.ids}, past)
+    past.titles = await _load_newest(conn, _TITLES, {(*key, place) for one, place in asked for key in one.titles})
+    past.codes = await _load_newest(conn, _CODES, {(*key, place) for one, place in asked for key in one.codes})
     await _load_tickets(conn, wanted, past)
     return past
 
 
-async def _load_ids(conn: AsyncConnection, commands: Sequence[TicketCommand], past: Past) -> None:
-    asked = sorted({(key, past.place(command)) for command in commands for key in Wanted.by([command]).ids})
-    if not asked:
+async def _load_ids(conn: AsyncConnection, wanted: Collection[tuple[str, int]], past: Past) -> None:
+    if not wanted:
         return
-    values = {"ids": [key for key, _ in asked], "places": [place for _, place in asked], "most": TICKETS_PER_ID}
+    ids, places = zip(*sorted(wanted), strict=True)
+    values = {"ids": list(ids), "places": list(places), "most": TICKETS_PER_ID}
     for row in await conn.execute(_KNOWN_IDS, values):
         past.ids.setdefault((row.key, row.place), []).append(KnownId(row.ticket_id, row.scanner_id, row.origin))
 
 
-async def _load_titles(conn: AsyncConnection, commands: Sequence[TicketCommand], past: Past) -> None:
-    asked = sorted({(*key, past.place(command)) for command in commands for key in Wanted.by([command]).titles})
-    if not asked:
-        return
-    scanners, titles, places = zip(*asked, strict=True)
-    values = {"scanners": list(scanners), "titles": list(titles), "places": list(places)}
-    past.titles = {(row.scanner, row.title, row.place): row.id for row in await conn.execute(_TITLES, values)}
+async def _load_newest(
+    conn: AsyncConnection, query: TextClause, wanted: Collection[tuple[str, str, int]]
+) -> dict[tuple[str, str, int], int]:
+    if not wanted:
+        return {}
+    scanners, keys, places = zip(*sorted(wanted), strict=True)
+    values = {"scanners": list(scanners), "keys": list(keys), "places": list(places)}
+    return {(row.scanner, row.key, row.place): row.id for row in await conn.execute(query, values)}
 
 
 async def _load_tickets(conn: AsyncConnection, wanted: Wanted, past: Past) -> None:
-    numbers = sorted({*wanted.numbers, *past.titles.values(), *(known.ticket_id for found in past.ids.values() for known in found)})
+    known = {one.ticket_id for found in past.ids.values() for one in found}
+    numbers = {*wanted.all_numbers(past.own), *past.titles.values(), *past.codes.values(), *known}
     if not numbers:
         return
-    found = cast(numbers, ARRAY(BigInteger))
-    query = select(*TICKET_COLUMNS).where(tickets.c.id == any_(found))
+    query = select(*TICKET_COLUMNS).where(with_merged(numbers))
     past.tickets = {row.id: ticket_state(row) for row in await conn.execute(query)}
-    people = select(participants).where(participants.c.ticket_id == any_(found))
+    people = select(participants).where(participants.c.ticket_id == any_(cast(list(past.tickets), ARRAY(BigInteger))))
     people = people.where(participants.c.address == any_(cast(wanted.senders, ARRAY(Text))))
     for row in await conn.execute(people):
         past.participants.setdefault(row.ticket_id, {})[row.address] = row.history_id

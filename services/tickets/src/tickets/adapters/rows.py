@@ -7,8 +7,9 @@ from typing import Any
 
 from shared.events import CommandMail, TicketCommand, derived_id
 from shared.mail.model import Address
-from tickets.domain.keys import address_key, title_key
-from tickets.domain.state import MailState, TicketState
+from tickets.domain.keys import address_key, code_key, title_key
+from tickets.domain.registry import name_key, search_words
+from tickets.domain.state import MailState, NewLead, TicketState
 
 Row = dict[str, Any]
 Number = Callable[[int | None], int | None]
@@ -61,12 +62,23 @@ def ticket_row(ticket: TicketState, command: TicketCommand, mail: CommandMail, s
         "sender_folded": address_key(sender) or None,
         "recipients": list(dict.fromkeys(address.address for address in [*mail.to, *mail.cc] if address.address)),
         "contact_id": ticket.contact_id,
+        "external_code": ticket.external_code,
+        "folded_code": code_key(ticket.external_code) if ticket.external_code else None,
         "linked_ticket_id": number(ticket.linked_ticket_id),
         "closed_at": ticket.closed_at,
         "created_at": state.at,
         "updated_at": state.at,
         "history_id": ticket.history_id,
     }
+
+
+def lead_row(lead: NewLead) -> Row:
+    words = search_words(lead.name, None, [lead.address])
+    return {"id": lead.id, "type": "lead", "name": lead.name, "folded_name": name_key(lead.name), "words": words}
+
+
+def lead_address_row(lead: NewLead) -> Row:
+    return {"type": "lead", "folded": lead.key, "contact_id": lead.id, "address": lead.address}
 
 
 def message_row(command: TicketCommand, mail: CommandMail, state: MailState, ticket_id: int | None) -> Row:

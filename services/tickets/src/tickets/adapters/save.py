@@ -10,10 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import TicketCommand
 from tickets.adapters.bulk import insert_rows, update_rows
-from tickets.adapters.rows import Row, attachment_rows, mail_row, message_row, ticket_row
-from tickets.adapters.tables import attachments, mails, message_ids, messages, participants, spam_senders, tickets
-from tickets.domain.learned import learned_ids, people
-from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Change, Desk, Effects
+from tickets.adapters.change_rows import change_rows
+from tickets.adapters.rows import Row, attachment_rows, lead_address_row, lead_row, mail_row, message_row, ticket_row
+from tickets.adapters.search_queue import read_again
+from tickets.adapters.tables import (
+    attachments,
+    mails,
+    message_ids,
+    messages,
+    participants,
+    record_addresses,
+    records,
+    spam_senders,
+    ticket_changes,
+    tickets,
+    watchers,
+)
+from tickets.domain.learned import learned_ids, people, watching
+from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Change, Desk, Effects, NewLead
 
 _UPGRADED = (
     f"on conflict (message_id, ticket_id) do update set origin = excluded.origin, mail_history_id = excluded.mail_history_id "
@@ -51,10 +65,14 @@ async def save(conn: AsyncConnection, done: Sequence[Done], desk: Desk) -> Numbe
     """Store all effects; returns the ticket numbers that were given. Tickets keep the order in which they were opened."""
     opened = [one for one in done if one.effects.change is Change.OPENED]
     number = await _numbers(conn, opened)
+    await _save_leads(conn, [one.effects.lead for one in done if one.effects.lead is not None])
     await insert_rows(conn, tickets, [row for one in opened if (row := _ticket(one, number))])
     await _update_tickets(conn, done, desk, number)
     await _upsert_mails(conn, [mail_row(one.effects.mail, number) for one in done if one.effects.mail is not None])
     await _save_messages(conn, [one for one in done if one.effects.ticket is not None], desk, number)
+    changes = change_rows((one.effects for one in done), number)
+    await insert_rows(conn, ticket_changes, changes)
+    await read_again(conn, {row["ticket_id"] for row in changes})
     await count_hits(conn, [one.effects.hit for one in done if one.effects.hit is not None])
     return number
 
@@ -72,6 +90,12 @@ def _ticket(one: Done, number: Numbers) -> Row | None:
     if effects.ticket is None or effects.mail is None or mail is None:
         return None
     return ticket_row(effects.ticket, one.command, mail, effects.mail, number)
+
+
+async def _save_leads(conn: AsyncConnection, leads: Sequence[NewLead]) -> None:
+    """A lead with the id is one that the same mail made in an earlier run, and that has lost the address since."""
+    await insert_rows(conn, records, [lead_row(lead) for lead in leads], "on conflict (id) do nothing")
+    await insert_rows(conn, record_addresses, [lead_address_row(lead) for lead in leads])
 
 
 async def _update_tickets(conn: AsyncConnection, done: Sequence[Done], desk: Desk, number: Numbers) -> None:
@@ -106,6 +130,7 @@ async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk
     files: list[Row] = []
     ids: dict[tuple[str, int | None], Row] = {}
     takers: dict[tuple[str, int | None], Row] = {}
+    watched: dict[tuple[str, int | None], Row] = {}
     for one in done:
         mail, state, ticket = one.command.mail, one.effects.mail, one.effects.ticket
         if mail is None or state is None or ticket is None:
@@ -119,9 +144,13 @@ async def _save_messages(conn: AsyncConnection, done: Sequence[Done], desk: Desk
                 row.update(origin=MAIL_ORIGIN, mail_history_id=state.history_id)
         for address in people(mail, desk.own):
             takers.setdefault((address, ticket_id), {"ticket_id": ticket_id, "address": address, "history_id": state.history_id})
+        for key, copied in watching(mail, desk.own).items():
+            row = {"ticket_id": ticket_id, "folded": key, "address": copied.address.strip(), "name": copied.name}
+            watched.setdefault((key, ticket_id), row)
     await insert_rows(conn, messages, message_rows)
     await insert_rows(conn, attachments, files)
     await insert_rows(conn, participants, list(takers.values()), "on conflict do nothing")
+    await insert_rows(conn, watchers, list(watched.values()), "on conflict do nothing")
     await insert_rows(conn, message_ids, list(ids.values()), _UPGRADED)
 
 

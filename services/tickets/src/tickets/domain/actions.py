@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.events import Action, ActionType, Candidate, CommandMail, OutcomeType, TicketCommand
-from shared.mail.model import Address
+from shared.events import Action, ActionType, Candidate, CommandMail, Lookup, OutcomeType, TicketCommand
 from tickets.domain.find import fails_dmarc, find, takes_part
-from tickets.domain.keys import address_key
+from tickets.domain.keys import code_key, linked_addresses
 from tickets.domain.labels import assignee_key, with_tags
-from tickets.domain.state import STATUSES, Change, Desk, Effects, MailState, RecordType, TicketState
+from tickets.domain.links import connected_to, link
+from tickets.domain.state import STATUSES, Change, Desk, Effects, MailState, TicketState
 
 NO_SUBJECT: Final = "(no subject)"
 INTERNALDATE_STEP: Final = timedelta(seconds=1)
-CONTACT: Final[RecordType] = "contact"
+MAX_CODE: Final = 200
+"""Characters of an external code that the API takes."""
 
 
 def _create(candidate: Candidate, command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects:
@@ -28,11 +29,12 @@ def _update(candidate: Candidate, command: TicketCommand, content: CommandMail, 
     action = candidate.action
     ticket = find(candidate, command, content, desk)
     if ticket is None:
-        return _open(action, command, content, desk, mail) if action.create_when_missing else None
+        return _with_code(_open(action, command, content, desk, mail), candidate) if action.create_when_missing else None
     if action.participants_only and not takes_part(ticket.id, content, desk):
         return _open(action, command, content, desk, replace(mail, reason=_stranger(content)), ticket.id)
     if _too_late(ticket, action, command.received_at):
-        return _open(action, command, content, desk, replace(mail, reason="the ticket found was closed too long ago"), ticket.id)
+        late = replace(mail, reason="the ticket found was closed too long ago")
+        return _with_code(_open(action, command, content, desk, late, ticket.id), candidate)
     return _append(action, ticket, mail)
 
 
@@ -62,10 +64,18 @@ def _open(
         tags=with_tags((), action.tags),
         closed_at=mail.at if status == "closed" else None,
         linked_ticket_id=continues,
-        contact_id=desk.contacts.get(mail.sender or ""),
+        contact_id=connected_to(content.from_, desk),
         history_id=mail.history_id,
     )
     return Effects(mail=replace(mail, type=OutcomeType.TICKET, ticket_id=ticket.id), ticket=ticket, change=Change.OPENED)
+
+
+def _with_code(effects: Effects, candidate: Candidate) -> Effects:
+    """The code the ticket was looked up by is its own, so that the next mail finds it. Never for a stranger, who might take it over."""
+    code = candidate.key.strip()
+    if candidate.action.lookup is not Lookup.EXTERNAL_CODE or not code_key(code) or len(code) > MAX_CODE or effects.ticket is None:
+        return effects
+    return replace(effects, ticket=replace(effects.ticket, external_code=code))
 
 
 def _append(action: Action, ticket: TicketState, mail: MailState) -> Effects:
@@ -81,7 +91,7 @@ def _append(action: Action, ticket: TicketState, mail: MailState) -> Effects:
         closed_at=mail.at if status == "closed" else None,
         version=ticket.version + 1,
     )
-    return Effects(mail=replace(mail, type=OutcomeType.UPDATE, ticket_id=ticket.id), ticket=changed, change=Change.APPENDED)
+    return Effects(mail=replace(mail, type=OutcomeType.UPDATE, ticket_id=ticket.id), ticket=changed, change=Change.APPENDED, before=ticket)
 
 
 def _status(action: Action, otherwise: str) -> str:
@@ -96,31 +106,16 @@ def _ignore(_: Candidate, __: TicketCommand, ___: CommandMail, ____: Desk, mail:
     return Effects(mail=replace(mail, type=OutcomeType.IGNORED))
 
 
-def _link_sender(candidate: Candidate, _: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects | None:
-    return _link(candidate.action, [content.from_] if content.from_ else [], desk, mail)
-
-
-def _link_recipient(candidate: Candidate, _: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects | None:
-    return _link(candidate.action, [*content.to, *content.cc], desk, mail)
-
-
-def _link(action: Action, addresses: Sequence[Address], desk: Desk, mail: MailState) -> Effects | None:
-    """File the mail with the first contact that has one of the addresses, a mailbox's own left out. Accounts and leads are none yet."""
-    if action.record not in {None, CONTACT}:
-        return None
-    keys = [key for address in addresses if (key := address_key(address.address)) not in desk.own]
-    contact = next((desk.contacts[key] for key in keys if key in desk.contacts), None)
-    if contact is None:
-        return None
-    return Effects(mail=replace(mail, type=OutcomeType.LINK, record_type=CONTACT, record_id=contact))
+def _link(candidate: Candidate, _: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects | None:
+    return link(candidate.action, linked_addresses(candidate.action.type, content), desk, mail)
 
 
 Try = Callable[[Candidate, TicketCommand, CommandMail, Desk, MailState], Effects | None]
 ACTIONS: Final[dict[ActionType, Try]] = {
     ActionType.CREATE_TICKET: _create,
     ActionType.UPDATE_TICKET: _update,
-    ActionType.LINK_SENDER: _link_sender,
-    ActionType.LINK_RECIPIENT: _link_recipient,
+    ActionType.LINK_SENDER: _link,
+    ActionType.LINK_RECIPIENT: _link,
     ActionType.ARCHIVE: _archive,
     ActionType.IGNORE: _ignore,
 }

@@ -9,13 +9,15 @@ from typing import Final
 from shared.events import CommandKind, CommandMail, OutcomeType, TicketCommand
 from shared.mail.model import Kind
 from tickets.domain.actions import ACTIONS
-from tickets.domain.keys import address_key, id_key, title_key
+from tickets.domain.keys import address_key, code_key, id_key, title_key
 from tickets.domain.learned import learn
 from tickets.domain.machine_mails import OUTCOMES, reason_of
+from tickets.domain.spam import entries_for
 from tickets.domain.state import FAILURES, OURS_ORIGIN, Change, Desk, Effects, MailState
 
 MAX_RUN: Final = 2**31 - 1
 KIND_CHARS: Final = 20
+GIVES_WAY: Final = FAILURES | {OutcomeType.RELEASED}
 
 
 def carry_out(command: TicketCommand, desk: Desk, at: datetime, *, history_id: int = 0, asked_again: bool = False) -> Effects:
@@ -35,6 +37,8 @@ def apply(effects: Effects, command: TicketCommand, desk: Desk) -> None:
     """Bring the desk up to date, for the batch's next command."""
     if effects.mail is not None:
         desk.mails[effects.mail.mail_id] = effects.mail
+    if effects.lead is not None:
+        desk.records.setdefault(effects.lead.key, {})["lead"] = effects.lead.id
     if effects.ticket is None or command.mail is None:
         return
     ticket = effects.ticket
@@ -42,18 +46,20 @@ def apply(effects: Effects, command: TicketCommand, desk: Desk) -> None:
     learn(command.mail, ticket.id, command.scanner_id, desk)
     if effects.change is Change.OPENED:
         desk.titles[command.scanner_id, title_key(ticket.title)] = ticket.id
+        if ticket.external_code:
+            desk.codes[command.scanner_id, code_key(ticket.external_code)] = ticket.id
         desk.provisional = min(desk.provisional, ticket.id)
 
 
 def _supersedes(command: TicketCommand, known: MailState) -> bool:
-    """A failure gives way to anything new; what left nothing behind gives way to a later run; all else stands for ever."""
+    """What failed or was released gives way to anything new; what left nothing behind gives way to a later run; all else stands."""
     if command.run < known.run:
         return False
     if command.kind is CommandKind.FAILURE:
         failure = command.failure
         same = failure is not None and (failure.outcome, failure.reason) == (known.type.value, known.reason) and command.run == known.run
-        return known.type in FAILURES and not same
-    return known.type in FAILURES or (command.run > known.run and known.ticket_id is None)
+        return known.type in GIVES_WAY and not same
+    return known.type in GIVES_WAY or (command.run > known.run and known.ticket_id is None)
 
 
 def _next(command: TicketCommand, known: MailState | None, at: datetime, history_id: int) -> MailState:
@@ -92,9 +98,18 @@ def _first_time(command: TicketCommand, desk: Desk, mail: MailState) -> Effects:
     if command.kind in OUTCOMES:
         # Not asked of the spam list: whether an answer of ours arrived is news also when somebody listed the machine that tells it.
         return Effects(mail=replace(mail, type=OUTCOMES[command.kind], reason=reason_of(command)))
-    if mail.sender in desk.spam:
-        return Effects(mail=replace(mail, type=OutcomeType.SPAM, reason="the sender is on the spam list"), hit=mail.sender)
+    entry = _listed(mail.sender, desk)
+    if entry is not None:
+        whose = "the sender's domain" if entry.startswith("@") else "the sender"
+        return Effects(mail=replace(mail, type=OutcomeType.SPAM, reason=f"{whose} is on the spam list"), hit=entry)
     return _try_candidates(command, command.mail, desk, mail)
+
+
+def _listed(sender: str | None, desk: Desk) -> str | None:
+    """The nearest entry of the spam list that stops the sender's mails. None stops those of the mailboxes themselves."""
+    if sender is None or sender in desk.own:
+        return None
+    return next((entry for entry in entries_for(sender) if entry in desk.spam), None)
 
 
 def _is_ours(content: CommandMail, desk: Desk) -> bool:

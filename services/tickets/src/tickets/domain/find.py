@@ -5,32 +5,43 @@ from __future__ import annotations
 from typing import Final
 
 from shared.events import Candidate, CommandMail, Lookup, TicketCommand
-from tickets.domain.keys import address_key, id_key, numbers_in, referred_ids, title_key
+from tickets.domain.keys import address_key, code_key, id_key, numbers_in, referred_ids, title_key
+from tickets.domain.plus import plus_numbers
 from tickets.domain.state import OURS_ORIGIN, REFERRED_ORIGIN, Desk, KnownId, TicketState
 
 DMARC_FAILS: Final = "dmarc=fail"
 
 
 def find(candidate: Candidate, command: TicketCommand, mail: CommandMail, desk: Desk) -> TicketState | None:
-    """The ticket, None where the key is empty or names none that is not deleted."""
+    """The ticket, or the one it was merged into; None where the key is empty or names none that is not deleted."""
     lookup = candidate.action.lookup
     if lookup is Lookup.TICKET_ID:
         return _first_alive(numbers_in(candidate.key), desk)
     if lookup is Lookup.TITLE:
-        number = desk.titles.get((command.scanner_id, title_key(candidate.key)))
-        return _first_alive([] if number is None else [number], desk)
-    if lookup is Lookup.CONVERSATION:
-        return _by_conversation(command, mail, desk)
-    return None
+        return _known(desk.titles.get((command.scanner_id, title_key(candidate.key))), desk)
+    if lookup is Lookup.EXTERNAL_CODE:
+        return _known(desk.codes.get((command.scanner_id, code_key(candidate.key))), desk)
+    return _by_conversation(command, mail, desk)
+
+
+def _known(number: int | None, desk: Desk) -> TicketState | None:
+    return None if number is None else desk.ticket(number)
 
 
 def _by_conversation(command: TicketCommand, mail: CommandMail, desk: Desk) -> TicketState | None:
-    """An id of ours first: only who got an answer of ours can know it. Then ids of mails on tickets of the same scanner."""
+    """An id of ours first: only who got an answer of ours can know it.
+
+    Then ids of mails on tickets of the same scanner; then the number in a mailbox's plus address.
+    """
     found = [known for key in referred_ids(mail) for known in desk.ids.get(key, [])]
     ours = [known.ticket_id for known in found if known.origin == OURS_ORIGIN]
     theirs = [known for known in found if known.origin != OURS_ORIGIN] + _asked_for(mail, desk)
     same = [known.ticket_id for known in theirs if known.scanner_id == command.scanner_id]
-    return _best(ours, mail, desk) or _best(same, mail, desk)
+    return _best(ours, mail, desk) or _best(same, mail, desk) or _best(_addressed(mail, desk), mail, desk)
+
+
+def _addressed(mail: CommandMail, desk: Desk) -> list[int]:
+    return [number for base, number in plus_numbers(mail) if base in desk.own]
 
 
 def _asked_for(mail: CommandMail, desk: Desk) -> list[KnownId]:
@@ -41,8 +52,9 @@ def _asked_for(mail: CommandMail, desk: Desk) -> list[KnownId]:
 
 def _best(numbers: list[int], mail: CommandMail, desk: Desk) -> TicketState | None:
     """The newest the sender takes part in, else the newest."""
-    newest = sorted(set(numbers), key=_opened, reverse=True)
-    return _first_alive([number for number in newest if takes_part(number, mail, desk)], desk) or _first_alive(newest, desk)
+    found = {ticket.id: ticket for number in numbers if (ticket := desk.ticket(number))}
+    newest = [found[number] for number in sorted(found, key=_opened, reverse=True)]
+    return next((ticket for ticket in newest if takes_part(ticket.id, mail, desk)), None) or next(iter(newest), None)
 
 
 def _opened(number: int) -> tuple[bool, int]:
@@ -67,8 +79,4 @@ def fails_dmarc(mail: CommandMail) -> bool:
 
 
 def _first_alive(numbers: list[int], desk: Desk) -> TicketState | None:
-    for number in numbers:
-        ticket = desk.tickets.get(number)
-        if ticket is not None and not ticket.deleted:
-            return ticket
-    return None
+    return next((ticket for number in numbers if (ticket := desk.ticket(number))), None)

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.events import CommandMail
-from tickets.domain.keys import address_key, id_key, referred_ids
+from shared.mail.model import Address
+from tickets.domain.keys import address_key, id_key, is_mail_address, referred_ids
+from tickets.domain.plus import is_ours
 from tickets.domain.state import MAIL_ORIGIN, REFERRED_ORIGIN, Desk, KnownId
 
 
 def people(mail: CommandMail, own: frozenset[str]) -> set[str]:
     """Who takes part in a mail's ticket from now on: sender, Reply-To, To and Cc, without the mailboxes' own addresses."""
     written = [*([mail.from_] if mail.from_ else []), *mail.reply_to, *mail.to, *mail.cc]
-    return {address_key(address.address) for address in written} - own - {""}
+    return {address_key(address.address) for address in written if not is_ours(address.address, own)} - {""}
+
+
+def watching(mail: CommandMail, own: frozenset[str]) -> dict[str, Address]:
+    """Who watches a mail's ticket from now on, by key: those in Cc, without the sender and the mailboxes' own addresses."""
+    sender = address_key(mail.from_.address) if mail.from_ else ""
+    found = {address_key(address.address): address for address in reversed(mail.cc) if not is_ours(address.address, own)}
+    return {key: address for key, address in found.items() if key != sender and is_mail_address(address.address.strip())}
 
 
 def learned_ids(mail: CommandMail) -> list[tuple[str, str]]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Final, Literal
+from typing import Final
 
+from shared.api import RecordType
 from shared.events import OutcomeType
 
-RecordType = Literal["contact", "account", "lead"]
 STATUSES: Final = ("open", "in_progress", "waiting", "closed")
 MAIL_ORIGIN, OURS_ORIGIN, REFERRED_ORIGIN = "mail", "ours", "referred"
+BY_MAIL: Final = "mail"
+"""Who changed a ticket, where no person did."""
 FAILURES: Final = frozenset({OutcomeType.FAILED, OutcomeType.DROPPED})
+MAX_MERGES: Final = 20
+"""A ticket merged into one that was merged into one …: so many steps are followed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,10 @@ class TicketState:
     deleted: bool = False
     closed_at: datetime | None = None
     linked_ticket_id: int | None = None
+    merged_into: int | None = None
+    """The ticket that has its messages now."""
     contact_id: str | None = None
+    external_code: str | None = None
     version: int = 1
     history_id: int = 0
     """When it was opened (see `MailState.history_id`)."""
@@ -73,6 +80,17 @@ class KnownId:
     origin: str
 
 
+@dataclass(frozen=True)
+class NewLead:
+    """A lead made for an address that no record has."""
+
+    id: str
+    name: str
+    address: str
+    key: str
+    """`record_key` of the address."""
+
+
 @dataclass
 class Desk:
     """All that a batch of commands may need. `apply` keeps it up to date from one command of the batch to the next."""
@@ -81,17 +99,28 @@ class Desk:
     tickets: dict[int, TicketState] = field(default_factory=dict)
     titles: dict[tuple[str, str], int] = field(default_factory=dict)
     """(scanner, folded title) → the newest ticket with it."""
+    codes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(scanner, folded external code) → the newest ticket with it."""
     ids: dict[str, list[KnownId]] = field(default_factory=dict)
     participants: dict[int, set[str]] = field(default_factory=dict)
     """Ticket → those of its participants who matter to this batch."""
-    contacts: dict[str, str] = field(default_factory=dict)
-    """Address → contact."""
+    records: dict[str, dict[RecordType, str]] = field(default_factory=dict)
+    """Address, by any of `record_keys` → the record of each sort that has it."""
     spam: frozenset[str] = frozenset()
-    """Listed addresses."""
+    """Listed addresses and domains."""
     own: frozenset[str] = frozenset()
     """The mailboxes' own addresses: never participants, never on the spam list."""
     provisional: int = 0
     """The last provisional ticket number given."""
+
+    def ticket(self, number: int) -> TicketState | None:
+        """The ticket with the number, or the one that has its messages now; None where that is deleted or there is none."""
+        found = self.tickets.get(number)
+        for _ in range(MAX_MERGES):
+            if found is None or found.merged_into is None:
+                break
+            found = self.tickets.get(found.merged_into)
+        return None if found is None or found.deleted or found.merged_into is not None else found
 
 
 class Change(Enum):
@@ -111,5 +140,8 @@ class Effects:
     """A stored outcome to report once more, because its receiver asked again."""
     ticket: TicketState | None = None
     change: Change | None = None
+    before: TicketState | None = None
+    """The ticket as it was, where the mail was appended to it."""
+    lead: NewLead | None = None
     hit: str | None = None
-    """Listed address whose mail was stopped."""
+    """Entry of the spam list that stopped the mail."""
