@@ -24,6 +24,7 @@ from fetcher.gate import ByteBudget, Gate, Slots
 from fetcher.handlers import on_outcome, on_outcomes
 from fetcher.poll import Tools
 from fetcher.publish import Publisher
+from fetcher.released import Releaser
 from fetcher.scan import Scanning
 from fetcher.scheduler import Scheduler
 from fetcher.settings import Settings
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.loop(eraser.run)
     service.loop(Scheduler(service.engine, settings, scanning, gate, name).run)
     service.loop(Sweeper(tools, settings).run)
+    service.loop(Releaser(tools).run)
     service.loop(accounts.tokens.run)
     service.loop(Checker(tools, settings, Doors(accounts, gate, pool)).run)
     scanner_api = ScannerApi(service.outbox, keys, accounts, pool, settings.first_scan_after_seconds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.adapters import ledger, moves
@@ -44,12 +46,18 @@ async def _wanted(conn: AsyncConnection, outcomes: Mapping[str, MailOutcome]) ->
     wanted: dict[str, str | None] = {}
     for mail_id, line in (await moves.movable(conn, list(outcomes))).items():
         outcome = outcomes[mail_id]
-        if line.outcome_type is not None and _order(outcome) <= (line.outcome_run, line.outcome_revision):
+        if line.outcome_revision is not None and _order(outcome) <= (line.outcome_run, line.outcome_revision):
             continue
         targets = Targets(line.move_matched_to, line.move_unmatched_to, line.spam_folder)
-        before = OutcomeType(line.outcome_type) if line.outcome_type else None
-        folder = wanted_folder(outcome.type, Whereabouts(line.folder, line.now, before), targets)
+        folder = wanted_folder(outcome.type, Whereabouts(line.folder, line.now, _before(line)), targets)
         # Where a move under way ends is not known yet, so the folder is named also when the mail was there before.
         stays = same_folder(folder, line.now) and line.moving_to is None
         wanted[mail_id] = None if stays else folder
     return wanted
+
+
+def _before(line: Row[Any]) -> OutcomeType | None:
+    """A line without outcome that has a revision was released: it was spam."""
+    if line.outcome_type is None:
+        return None if line.outcome_revision is None else OutcomeType.SPAM
+    return OutcomeType(line.outcome_type)

@@ -26,6 +26,7 @@ CONSUMERS = [("rules", "mail.raw"), ("tickets", "ticket.commands"), ("fetcher", 
 EVERY_S = 30.0
 AT_ONCE = 50
 SWEEP_LOCK = 0x4D43_0002
+NO_OUTCOME_CAME = "no outcome came"
 
 
 class Sweeper:
@@ -72,17 +73,18 @@ class Sweeper:
             log.error("given up: no outcome came", mail_id=mail_id)
 
 
-async def publish_again(tools: Tools, conn: AsyncConnection, late: Sequence[ledger.Line]) -> list[str]:
+async def publish_again(tools: Tools, conn: AsyncConnection, lines: Sequence[ledger.Line], why: str = NO_OUTCOME_CAME) -> list[str]:
     """Locked lines without outcome, under their ids; one the archive holds no more is `failed`. Returns the ids published."""
     published: list[str] = []
-    for line in late:
-        item = await from_archive(tools.archive, line)
+    for line in lines:
+        item = await from_archive(tools.archive, line) if line.archive_key else None
         if item is None:
-            await ledger.finish(conn, [line.id], OutcomeType.FAILED.value, "the archive holds the mail no more, and it has no outcome")
+            reason = f"the archive holds the mail no more; it was to be published again, since {why}"
+            await ledger.finish(conn, [line.id], OutcomeType.FAILED.value, reason)
             continue
         await tools.publisher.publish([item], again=True)
         await ledger.sent_again(conn, [line.id], by_sweep=True)
-        log.warning("published again: no outcome came", mail_id=line.id, resend=line.resend + 1)
+        log.warning("published again", why=why, mail_id=line.id, resend=line.resend + 1)
         published.append(line.id)
     return published
 

@@ -208,10 +208,11 @@ _PUBLISHED = text(
 
 
 async def finish(conn: AsyncConnection, ids: Iterable[str], outcome: str, reason: str) -> None:
-    """Our own outcome for lines that have none: revision 0, so that any later one holds."""
-    values = {"state": "done", "outcome_type": outcome, "outcome_reason": reason, "outcome_revision": 0, "outcome_at": func.now()}
+    """Our own outcome for lines that have none: revision 0, or that of their release, so that any later one holds."""
+    values = {"state": "done", "outcome_type": outcome, "outcome_reason": reason, "outcome_at": func.now()}
+    order = {"outcome_run": func.coalesce(LEDGER.c.outcome_run, 1), "outcome_revision": func.coalesce(LEDGER.c.outcome_revision, 0)}
     statement = update(LEDGER).where(LEDGER.c.id.in_(list(ids)), LEDGER.c.outcome_type.is_(None))
-    await conn.execute(statement.values(values | {"outcome_run": 1}))
+    await conn.execute(statement.values(values | order))
 
 
 async def advance(conn: AsyncConnection, box: Box, uid: int) -> None:
@@ -233,7 +234,11 @@ async def flagged(conn: AsyncConnection, box: Box, uids: Sequence[int]) -> None:
 
 
 async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -> int:
-    """Write each outcome where it is newer than what the line has: the greater (run, revision) holds. Returns how many were."""
+    """Write each outcome where it is newer than what the line has: the greater (run, revision) holds. Returns how many were.
+
+    After `released` the line is under way again: published at no time yet, until `fetcher.released` has; and it keeps run and revision,
+    so that only a newer outcome counts.
+    """
     rows = [
         {
             "id": one.mail_id,
@@ -257,8 +262,10 @@ async def put_outcomes(conn: AsyncConnection, outcomes: Iterable[MailOutcome]) -
 
 _PUT_OUTCOMES = text(
     """
-    update ledger l set state = 'done', outcome_type = o.type, outcome_run = o.run,
-        outcome_revision = o.revision, kind = coalesce(o.kind, l.kind),
+    update ledger l set state = case o.type when 'released' then 'published' else 'done' end,
+        outcome_type = nullif(o.type, 'released'), outcome_run = o.run, outcome_revision = o.revision,
+        published_at = case when o.type <> 'released' then l.published_at end,
+        sweeps = case o.type when 'released' then 0 else l.sweeps end, kind = coalesce(o.kind, l.kind),
         outcome_ticket_id = o.ticket, outcome_rule_id = o.rule, outcome_rule_name = o.rule_name,
         outcome_reason = case when l.erased_at is null then o.reason else l.outcome_reason end, outcome_at = o.at
     from unnest(cast(:id as text[]), cast(:type as text[]), cast(:run as int[]),
@@ -266,7 +273,7 @@ _PUT_OUTCOMES = text(
         cast(:rule as text[]), cast(:rule_name as text[]), cast(:reason as text[]), cast(:kind as text[]), cast(:at as timestamptz[]))
         as o(id, type, run, revision, ticket, rule, rule_name, reason, kind, at)
     where l.id = o.id and l.duplicate_of is null
-      and (l.outcome_type is null or (l.outcome_run, l.outcome_revision) < (o.run, o.revision))
+      and (l.outcome_type is null and l.outcome_revision is null or (l.outcome_run, l.outcome_revision) < (o.run, o.revision))
     """
 )
 
@@ -276,6 +283,12 @@ async def overdue(conn: AsyncConnection, seconds: float, limit: int) -> Sequence
     late = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     found = select(LEDGER).where(LEDGER.c.state == "published", LEDGER.c.outcome_type.is_(None), LEDGER.c.published_at < late)
     return (await conn.execute(found.order_by(LEDGER.c.published_at).limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def released(conn: AsyncConnection, limit: int) -> Sequence[Line]:
+    """Lines to be published because their mails are spam no more, oldest first; locked until the transaction ends."""
+    found = select(LEDGER).where(LEDGER.c.state == "published", LEDGER.c.published_at.is_(None))
+    return (await conn.execute(found.order_by(LEDGER.c.number).limit(limit).with_for_update(skip_locked=True))).all()
 
 
 async def sent_again(conn: AsyncConnection, ids: Sequence[str], *, by_sweep: bool) -> None:

@@ -8,8 +8,17 @@ from fetcher.domain.folder_names import canonical
 from shared.events import OutcomeType
 
 RULE_ACTED = frozenset({OutcomeType.TICKET, OutcomeType.UPDATE, OutcomeType.LINK, OutcomeType.ARCHIVED, OutcomeType.IGNORED})
-UNSETTLED = frozenset({OutcomeType.FAILED, OutcomeType.DROPPED, OutcomeType.DUPLICATE, OutcomeType.SKIPPED, OutcomeType.GONE})
-"""They say nothing of what the mail is."""
+UNSETTLED = frozenset(
+    {
+        OutcomeType.FAILED,
+        OutcomeType.DROPPED,
+        OutcomeType.DUPLICATE,
+        OutcomeType.SKIPPED,
+        OutcomeType.GONE,
+        OutcomeType.RELEASED,
+    }
+)
+"""They say nothing, or nothing yet, of what the mail is."""
 
 
 @dataclass(frozen=True)
