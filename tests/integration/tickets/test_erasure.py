@@ -43,7 +43,7 @@ class Erasing:
         answer = await self.rig.api.post("/erasures", json={"address": address})
         assert answer.status_code == 202, answer.text
         assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
-        erasure = await self.rig.get(f"/erasures/{answer.json()['result']['erasure_id']}")
+        erasure: dict[str, Any] = await self.rig.get(f"/erasures/{answer.json()['result']['erasure_id']}")
         told = [one for one in await self.rig.emitted("privacy.erasures") if one["erasure_id"] == erasure["id"]]
         await self.erasures.on_records([record(PRIVACY_ERASURES, Erasure.model_validate(told[0]), told[0]["ce_id"])])
         return erasure
@@ -178,7 +178,7 @@ async def test_a_longer_address_is_another_one(rig: Rig, erasing: Erasing) -> No
     assert {one.title for one in await rows(rig, "tickets")} == {"Another person", "Another domain"}
 
 
-async def test_a_second_request_is_the_one_under_way_and_a_mailbox_of_ours_is_refused(rig: Rig, erasing: Erasing) -> None:
+async def test_a_second_request_is_the_one_under_way_and_a_mailbox_of_ours_is_refused(rig: Rig) -> None:
     first = (await rig.api.post("/erasures", json={"address": ANNA})).json()
     second = (await rig.api.post("/erasures", json={"address": ANNA.upper()})).json()
     assert second["id"] == first["id"]
@@ -187,7 +187,6 @@ async def test_a_second_request_is_the_one_under_way_and_a_mailbox_of_ours_is_re
     own = await rig.api.post("/erasures", json={"address": OWN})
     assert own.status_code == 409
     assert "mailbox of yours" in own.json()["detail"]
-    assert erasing
 
 
 async def test_the_job_counts_the_services_and_the_jobs_of_others_go_on(rig: Rig, erasing: Erasing) -> None:
@@ -224,9 +223,9 @@ async def test_contacts_go_with_their_only_address_and_accounts_stay(rig: Rig, e
                 )
     await erasing.erase()
     async with rig.engine.connect() as conn:
-        left = (await conn.execute(text("select type from contacts order by type"))).scalars().all()
-        addresses = (await conn.execute(text("select address from contact_addresses"))).scalars().all()
-    assert (left, addresses) == (["account", "lead"], ["a@home.example"])
+        left = list((await conn.execute(text("select type from contacts order by type"))).scalars())
+        rest = list((await conn.execute(text("select address from contact_addresses"))).scalars())
+    assert (left, rest) == (["account", "lead"], ["a@home.example"])
 
 
 async def test_late_news_of_an_answer_do_not_write_the_address_down_again(rig: Rig, erasing: Erasing) -> None:
