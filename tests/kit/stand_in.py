@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 
 from shared import api
 from shared.http import ProblemError, install_problems
+from tests.kit.stand_in_erasures import serve_erasures
 from tests.kit.stand_in_fetcher import serve_fetcher
 from tests.kit.stand_in_rules import serve_rules
 from tests.kit.stand_in_simulations import serve_simulations
@@ -24,7 +25,8 @@ def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_spam, serve_tickets, _serve_contacts, _serve_notifier, _serve_all):
+    tickets = (serve_tickets, serve_erasures)
+    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_spam, *tickets, _serve_contacts, _serve_notifier, _serve_all):
         add(app, world)
 
     @app.middleware("http")

@@ -55,6 +55,7 @@ class World:
         self.files: dict[str, bytes] = {}
         self.views = {item.id: item for item in saved_views()}
         self.mails = {item.id: item for item in _mails()}
+        self.erasures: dict[str, api.Erasure] = {}
         self.spam = {
             "s1": api.SpamSender(
                 id="s1",

@@ -8,6 +8,7 @@ from console.dependencies import Dependencies
 from console.pages import (
     contacts,
     entry,
+    erasures,
     files,
     folders,
     lost,
@@ -51,6 +52,7 @@ def pages_router(_deps: Dependencies) -> APIRouter:
         mails,
         spam,
         contacts,
+        erasures,
         senders,
         status,
         tokens,
