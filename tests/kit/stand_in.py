@@ -18,6 +18,7 @@ from tests.kit.stand_in_fetcher import serve_fetcher
 from tests.kit.stand_in_rules import serve_rules
 from tests.kit.stand_in_simulations import serve_simulations
 from tests.kit.stand_in_tickets import serve_tickets
+from tests.kit.stand_in_webhooks import serve_webhooks
 from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
 
 
@@ -26,7 +27,18 @@ def stand_in(world: World) -> FastAPI:
     app = FastAPI()
     install_problems(app)
     tickets = (serve_tickets, serve_erasures)
-    for add in (serve_fetcher, serve_rules, serve_simulations, _serve_spam, *tickets, _serve_contacts, _serve_notifier, _serve_all):
+    parts = (
+        serve_fetcher,
+        serve_rules,
+        serve_simulations,
+        _serve_spam,
+        *tickets,
+        _serve_contacts,
+        _serve_notifier,
+        _serve_all,
+        serve_webhooks,
+    )
+    for add in parts:
         add(app, world)
 
     @app.middleware("http")

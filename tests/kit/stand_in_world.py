@@ -9,6 +9,7 @@ from shared.http import ProblemError, not_found
 from tests.kit.stand_in_desk import changes, messages, saved_views, ticket_settings, tickets
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
 from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
+from tests.kit.stand_in_webhook_data import deliveries, webhooks
 
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
 """The stand-in serves all four; the address tells which one was meant."""
@@ -76,6 +77,8 @@ class World:
                 updated_at=ago(days=9),
             )
         }
+        self.webhooks = {item.id: item for item in webhooks()}
+        self.webhook_calls = {item.id: item for item in deliveries()}
         self.letters = {"rules": [_letter()]}
         self.folders = ["INBOX"]
         self.secrets: dict[str, dict[str, str]] = {}
@@ -97,6 +100,8 @@ class World:
             self.mails,
             self.spam,
             self.contacts,
+            self.webhooks,
+            self.webhook_calls,
             self.letters,
         ):
             known.clear()

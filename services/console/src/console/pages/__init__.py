@@ -28,6 +28,7 @@ from console.pages import (
     status,
     tickets,
     tokens,
+    webhooks,
 )
 
 __all__ = ["pages_router"]
@@ -56,6 +57,7 @@ def pages_router(_deps: Dependencies) -> APIRouter:
         senders,
         status,
         tokens,
+        webhooks,
         lost,
     ):
         router.include_router(part.router)

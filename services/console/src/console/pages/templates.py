@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.pages import icons, mailbox_texts, rule_texts, simulation_texts, texts
+from console.pages import icons, mailbox_texts, rule_texts, simulation_texts, texts, webhook_texts
 from console.pages.files import static_url
 from shared.clock import utc_now
 
@@ -56,5 +56,6 @@ def environment() -> Environment:
         "boxes": mailbox_texts,
         "rules_told": rule_texts,
         "tried": simulation_texts,
+        "hooks": webhook_texts,
     }
     return made
