@@ -121,6 +121,7 @@ def _tickets() -> None:
     op.create_index("ix_tickets_sender", "tickets", ["sender_folded", "id"], postgresql_ops={"sender_folded": "text_pattern_ops"})
     op.create_index("ix_tickets_code", "tickets", ["folded_code", "id"], postgresql_where=sa.text("folded_code is not null"))
     op.create_index("ix_tickets_merged", "tickets", ["merged_into"], postgresql_where=sa.text("merged_into is not null"))
+    op.create_index("ix_tickets_title_merged", "tickets", ["folded_title", "id"], postgresql_where=sa.text("merged_into is not null"))
     comment = "Where it was before a merge or split"
     op.add_column("messages", sa.Column("first_ticket_id", sa.BigInteger(), nullable=True, comment=comment))
     op.create_index("ix_mails_record", "mails", ["record_id", "received_at"], postgresql_where=sa.text("record_id is not null"))

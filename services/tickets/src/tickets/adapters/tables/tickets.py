@@ -39,6 +39,7 @@ tickets = Table(
     history_column(),
     Index("ix_tickets_title", "folded_title", "id"),
     Index("ix_tickets_title_history", "folded_title", "history_id"),
+    Index("ix_tickets_title_merged", "folded_title", "id", postgresql_where=text("merged_into is not null")),
     Index("ix_tickets_contact", "contact_id", "status", "id"),
     Index("ix_tickets_sender", "sender_folded", "id", postgresql_ops={"sender_folded": "text_pattern_ops"}),
     Index("ix_tickets_status", "status", "id", postgresql_where=text("deleted_at is null")),
