@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import TicketEventType
+from shared.http import ProblemError
 from shared.messaging.outbox import Unit
 from tickets.adapters.change_log import add_changes
+from tickets.adapters.move_store import where_it_went
 from tickets.adapters.search_queue import read_again
 from tickets.adapters.ticket_store import change_ticket
 from tickets.domain.changes import differences
@@ -29,6 +32,21 @@ class Act:
     before: Mapping[str, Any] | None = None
     """Values that no column of the ticket has, such as its watchers; `after` has their new ones."""
     after: Mapping[str, Any] | None = None
+
+
+async def refuse_gone(conn: AsyncConnection, ticket: Row[Any]) -> None:
+    """Raise ProblemError 409 where the ticket is deleted, or merged: then `merged_into` names the one that has its messages now."""
+    if ticket.deleted_at is not None:
+        raise ProblemError(409, "Ticket deleted", f"Ticket {ticket.id} is deleted; restore it first.")
+    await refuse_merged(conn, ticket)
+
+
+async def refuse_merged(conn: AsyncConnection, ticket: Row[Any]) -> None:
+    """As `refuse_gone`, where a deleted one may pass."""
+    if ticket.merged_into is not None:
+        target = await where_it_went(conn, ticket.merged_into)
+        detail = f"Ticket {ticket.id} was merged into ticket {target}, which has its messages now; go on there."
+        raise ProblemError(409, "Ticket merged", detail, merged_into=target)
 
 
 async def change(unit: Unit, ticket: Row[Any], values: Mapping[str, Any], act: Act) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.http import not_found
 from shared.mail.model import Address
-from tickets.adapters.tables import attachments, deliveries, message_ids, messages, participants
+from tickets.adapters.tables import attachments, deliveries, mails, message_ids, messages, participants
 from tickets.domain.answer import LastMail
 from tickets.domain.keys import address_key, id_key
 from tickets.domain.state import OURS_ORIGIN
@@ -27,6 +27,18 @@ async def list_messages(conn: AsyncConnection, ticket_id: int, after: tuple[date
 
 async def get_message(conn: AsyncConnection, message_id: str) -> Row[Any] | None:
     return (await conn.execute(select(messages).where(messages.c.id == message_id))).first()
+
+
+async def get_mail_message(conn: AsyncConnection, ticket_id: int, message_id: str) -> Row[Any] | None:
+    """The message, where it is on this ticket, with its mail's `scanner_id`, `archive_key` and `history_id`; null where it is no mail."""
+    columns: list[Any] = [messages, mails.c.scanner_id, mails.c.archive_key, mails.c.history_id]
+    query = select(*columns).outerjoin(mails, mails.c.mail_id == messages.c.mail_id)
+    query = query.where(messages.c.id == message_id.replace("\x00", ""), messages.c.ticket_id == ticket_id)
+    return (await conn.execute(query)).first()
+
+
+async def count_messages(conn: AsyncConnection, ticket_id: int) -> int:
+    return int(await conn.scalar(select(func.count()).where(messages.c.ticket_id == ticket_id)) or 0)
 
 
 async def insert_message(conn: AsyncConnection, values: Mapping[str, Any]) -> None:

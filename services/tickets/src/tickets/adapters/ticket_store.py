@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, func, literal, select, update
@@ -17,7 +17,8 @@ from tickets.domain.keys import MAX_BIGINT
 def selected() -> Select[Any]:
     """Tickets with what a view of them shows beyond their columns."""
     count = select(func.count()).where(messages.c.ticket_id == tickets.c.id).scalar_subquery()
-    columns: list[Any] = [tickets, records.c.name.label("contact_name"), count.label("message_count")]
+    contact = [records.c.name.label("contact_name"), records.c.type.label("contact_type")]
+    columns: list[Any] = [tickets, *contact, count.label("message_count")]
     return select(*columns).outerjoin(records, records.c.id == tickets.c.contact_id)
 
 
@@ -41,6 +42,17 @@ async def lock_ticket(conn: AsyncConnection, ticket_id: int) -> Row[Any]:
     return row
 
 
+async def lock_tickets(conn: AsyncConnection, ticket_ids: Collection[int]) -> dict[int, Row[Any]]:
+    """The rows by number, locked for change in the order of their numbers. Raises ProblemError 404."""
+    return {ticket_id: await lock_ticket(conn, ticket_id) for ticket_id in sorted(ticket_ids)}
+
+
+async def made_before(conn: AsyncConnection, idempotency_id: str) -> int | None:
+    """Number of the ticket that was made under this id."""
+    found: int | None = await conn.scalar(select(tickets.c.id).where(tickets.c.idempotency_id == idempotency_id))
+    return found
+
+
 async def change_ticket(conn: AsyncConnection, ticket_id: int, values: Mapping[str, Any]) -> int:
     """Set the values; returns the new version."""
     raised = {"version": tickets.c.version + literal(1), "updated_at": func.now()}
@@ -54,4 +66,4 @@ async def insert_ticket(conn: AsyncConnection, values: Mapping[str, Any]) -> tup
     made = await conn.scalar(statement.returning(tickets.c.id))
     if made is not None:
         return int(made), True
-    return int(await conn.scalar(select(tickets.c.id).where(tickets.c.idempotency_id == values["idempotency_id"])) or 0), False
+    return await made_before(conn, values["idempotency_id"]) or 0, False

@@ -11,9 +11,10 @@ from tickets.adapters.message_store import deliveries_of
 from tickets.answers import Written, add_comment
 from tickets.api.common import new_id
 from tickets.api.views import message_view
+from tickets.domain.files import Policy
 
 
-def comments_router(outbox: Outbox) -> APIRouter:
+def comments_router(outbox: Outbox, policy: Policy) -> APIRouter:
     router = APIRouter(prefix="/tickets/{ticket_id}/comments")
 
     @router.post("", status_code=201)
@@ -22,6 +23,6 @@ def comments_router(outbox: Outbox) -> APIRouter:
         async with outbox.transaction() as unit:
             row = await add_comment(unit, written)
             deliveries = await deliveries_of(unit.conn, [row.id])
-        return message_view(row, [], deliveries.get(row.id, []))
+        return message_view(row, [], deliveries.get(row.id, []), policy)
 
     return router

@@ -41,11 +41,11 @@ def plain(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def one_line_title(text: str) -> str:
+def one_line_title(text: str, field: str = "title") -> str:
     """A title as people type it, on one line. Raises ProblemError 422 where nothing is left of it."""
     title = " ".join(plain(text).split())
     if not title:
-        raise ProblemError(422, "The request is not valid", "title: must not be blank")
+        raise ProblemError(422, "The request is not valid", f"{field}: must not be blank")
     return title
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -41,6 +43,12 @@ class Answered:
     sender: str
     scanner_id: str | None
     own_address: str
+    """Of the mailbox it is answered from."""
+    own: frozenset[str] = frozenset()
+    """Keys of all mailboxes' addresses: none of them gets an answer."""
+    watchers: Sequence[Address] = ()
+    removed: frozenset[str] = frozenset()
+    """Keys of watchers an operator took off."""
 
 
 def compose(message_id: str, mail_id: str, text: str, ticket: Answered, last: LastMail) -> OutgoingMail:
@@ -62,14 +70,18 @@ def compose(message_id: str, mail_id: str, text: str, ticket: Answered, last: La
 
 
 def recipients(ticket: Answered, last: LastMail) -> tuple[list[Address], list[Address]]:
-    """To the customer, where his last mail says he wants answers; to who wrote last, and the Cc of that mail, a copy."""
-    own = {address_key(ticket.own_address)}
+    """To the customer, where his last mail says he wants answers; to who wrote last, those in its Cc, and the watchers, a copy.
+
+    A Cc that an operator took off the ticket gets none.
+    """
+    own = ticket.own | {address_key(ticket.own_address)}
     asked = _clean(last.reply_to, own) or _clean([last.sender], own)
     customer = _clean([Address(address=ticket.sender)], own)
     same = address_key(last.sender.address) == address_key(ticket.sender)
     to = asked if same or not customer else customer
     taken = own | {address_key(address.address) for address in to}
-    return to, _clean([*asked, *last.cc], taken)
+    copied = [address for address in last.cc if address_key(address.address) not in ticket.removed]
+    return to, _clean([*asked, *copied, *ticket.watchers], taken)[: MAX_RECIPIENTS - len(to)]
 
 
 def references(last: LastMail) -> list[str]:
@@ -91,7 +103,7 @@ def cut(text: str, limit: int) -> str:
     return text if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
 
 
-def _clean(addresses: list[Address], without: set[str]) -> list[Address]:
+def _clean(addresses: Sequence[Address], without: AbstractSet[str]) -> list[Address]:
     """Usable addresses, each once, on one line each, at most MAX_RECIPIENTS."""
     found: dict[str, Address] = {}
     for written in addresses:
