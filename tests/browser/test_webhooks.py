@@ -86,7 +86,7 @@ def test_a_webhook_is_switched_off_and_gets_a_new_secret(watched: Watched, world
 
 
 def test_a_webhook_is_deleted_after_a_question(watched: Watched, world: World) -> None:
-    watched.go("/webhooks/w3")
+    watched.go("/webhooks/w3/edit")
     page = watched.page
     page.get_by_role("link", name="Delete this webhook").click()
     expect(page.get_by_role("heading", name="Delete this webhook?")).to_be_visible()
