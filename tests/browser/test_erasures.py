@@ -52,11 +52,12 @@ def test_an_address_is_typed_twice_and_the_services_report_as_they_are_done(watc
     accessible(page)
 
     world.erasures["e3"] = world.erasures["e3"].model_copy(update={"parts": [part("fetcher")], "waiting_for": list(SERVICES[1:])})
-    expect(page.get_by_text("1 of 4 services are done")).to_be_visible()
+    report = page.locator("[data-follow]")
+    expect(report.get_by_text("1 of 4 services are done")).to_be_visible()
     done = {"state": "done", "address": None, "parts": [part(name) for name in SERVICES], "waiting_for": []}
     world.erasures["e3"] = world.erasures["e3"].model_copy(update=done | {"finished_at": world.erasures["e3"].created_at})
-    expect(page.get_by_text("the address itself is forgotten")).to_be_visible()
-    expect(page.get_by_text("Kafka keeps the events")).to_be_visible()
+    expect(report.get_by_text("the address itself is forgotten")).to_be_visible()
+    expect(report.get_by_text("Kafka keeps the events")).to_be_visible()
     accessible(page)
 
 

@@ -57,6 +57,7 @@ CONDITIONS_ONE_BY_ONE = Counter(
 OUTCOMES = Counter("mailconverter_outcomes_total", "Outcomes of mails by type", ["type"], registry=REGISTRY)
 SEARCH_WAITING = Gauge("mailconverter_search_waiting", "Tickets the search has to read anew", registry=REGISTRY)
 SEARCH_AGE = Gauge("mailconverter_search_age_seconds", "For how long the oldest change has waited for the search", registry=REGISTRY)
+TICKETS_PURGED = Counter("mailconverter_tickets_purged_total", "Deleted tickets removed for good", registry=REGISTRY)
 SMTP_RESULTS = Counter("mailconverter_smtp_results_total", "SMTP dialogues by result", ["result"], registry=REGISTRY)
 WEBHOOK_TRIES = Counter(
     "mailconverter_webhook_tries_total",

@@ -1,4 +1,4 @@
-"""Erasures: which addresses were erased, by digest, and how far this service is with them."""
+"""Erasures: which addresses were erased, by digest, and how far this service is with them; deleted tickets by age."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_erased_digest", "erased", ["digest"])
     op.create_index("ix_erased_under_way", "erased", ["next_step_at"], postgresql_where=sa.text("done_at is null"))
+    op.create_index("ix_tickets_deleted", "tickets", ["deleted_at", "id"], postgresql_where=sa.text("deleted_at is not null"))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tickets_deleted", table_name="tickets")
     op.drop_table("erased")

@@ -49,6 +49,7 @@ tickets = Table(
     Index("ix_tickets_code", "folded_code", "id", postgresql_where=text("folded_code is not null")),
     Index("ix_tickets_merged", "merged_into", postgresql_where=text("merged_into is not null")),
     Index("ix_tickets_spam", "sender_folded", "id", postgresql_where=text("deleted_reason = 'spam'")),
+    Index("ix_tickets_deleted", "deleted_at", "id", postgresql_where=text("deleted_at is not null")),
     Index("ix_tickets_linked", "linked_ticket_id", postgresql_where=text("linked_ticket_id is not null")),
 )
 
