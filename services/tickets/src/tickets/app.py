@@ -16,6 +16,7 @@ from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
 from tickets.erasure.making import make_eraser, make_erasure_consumers
 from tickets.jobs import Jobs
+from tickets.retention import Retention
 from tickets.settings import Settings
 from tickets.spam import JOB_KIND as SPAM
 from tickets.spam import mark_next
@@ -57,4 +58,5 @@ def create_app(settings: Settings) -> FastAPI:
     service.loop(jobs.run)
     service.loop(make_sender(service.outbox, settings).run)
     service.loop(eraser.run)
+    service.loop(Retention(service.outbox, settings.purge_deleted_after_days).run)
     return service.app(routers(service.outbox, service.archive, jobs, settings))
