@@ -1,0 +1,53 @@
+"""What an installation of an earlier release has in its tickets database: one conversation, answered, and what stands around it.
+
+`ROWS` names each revision that was ever released; a new migration adds its own, with the columns it brought filled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIRST: Final = """
+insert into scanners (scanner_id, version, name, address, folded)
+    values ('s1', 1, 'Support', 'help@company.example', 'help@company.example');
+insert into contacts (id, name) values ('c1', 'Anna Keller');
+insert into contact_addresses (folded, contact_id, address) values ('anna@customer.example', 'c1', 'Anna@customer.example');
+insert into tickets (title, folded_title, description, status, source, scanner_id, sender, sender_folded, recipients, contact_id) values
+    ('The printer is on fire', 'the printer is on fire', 'It burns.', 'waiting', 'mail', 's1', 'anna@customer.example',
+     'anna@customer.example', '{help@company.example}', 'c1'),
+    ('Win a car', 'win a car', 'Now!', 'open', 'mail', 's1', 'win@lottery.example', 'win@lottery.example', '{help@company.example}', null);
+update tickets set deleted_at = now(), deleted_reason = 'spam' where id = 2;
+insert into messages
+    (id, ticket_id, kind, direction, sender, sender_name, recipients, text, html, mail_id, message_id, received_at, order_id) values
+    ('m1', 1, 'mail', 'in', 'anna@customer.example', 'Anna Keller', '[{"name": "", "address": "help@company.example"}]', 'It burns.',
+     '<p>It burns.</p>', 'mail-1', '<one@customer.example>', '2026-11-01 12:00+00', 'mail-1'),
+    ('m3', 2, 'mail', 'in', 'win@lottery.example', '', '[]', 'Now!', null, 'mail-2', '<win@lottery.example>', '2026-11-01 12:05+00',
+     'mail-2');
+insert into messages (id, ticket_id, kind, direction, sender, recipients, text, message_id, in_reply_to, received_at, order_id, author)
+    values ('m2', 1, 'comment', 'out', 'user:olga@company.example', '[{"name": "", "address": "anna@customer.example"}]', 'We come.',
+            '<ours@company.example>', '{<one@customer.example>}', '2026-11-01 13:00+00', 'm2', 'user:olga@company.example');
+insert into message_ids (message_id, ticket_id, scanner_id, origin) values
+    ('<one@customer.example>', 1, 's1', 'mail'), ('<ours@company.example>', 1, 's1', 'ours'), ('<win@lottery.example>', 2, 's1', 'mail');
+insert into participants (ticket_id, address) values (1, 'anna@customer.example'), (2, 'win@lottery.example');
+insert into attachments (id, ticket_id, message_id, archive_key, part, name, type, size, sha256)
+    values ('a1', 1, 'm1', 's1/2026-11/mail-1.eml.zst', '2', 'fire.jpg', 'image/jpeg', 7, 'x');
+insert into mails (mail_id, run, revision, type, ticket_id, rule_id, rule_name, scanner_id, sender_folded, archive_key, received_at, at)
+    values
+    ('mail-1', 1, 1, 'ticket', 1, 'r1', 'Everything', 's1', 'anna@customer.example', 's1/2026-11/mail-1.eml.zst',
+     '2026-11-01 12:00+00', now()),
+    ('mail-2', 1, 2, 'spam', 2, 'r1', 'Everything', 's1', 'win@lottery.example', 's1/2026-11/mail-2.eml.zst', '2026-11-01 12:05+00', now());
+update mails set prior_type = 'ticket' where mail_id = 'mail-2';
+insert into spam_senders (id, address, folded, created_by, hits) values
+    ('s1', 'win@lottery.example', 'win@lottery.example', 'user:olga@company.example', 3);
+insert into outgoing (message_id, ticket_id, body, waiting, sent_at) values ('m2', 1, '{}', false, now());
+insert into deliveries (message_id, recipient, state, sequence, at) values ('m2', 'anna@customer.example', 'sent', 2, now());
+insert into jobs (id, kind, actor, state, done, total, input, result)
+    values ('tickets-j1', 'spam', 'user:olga', 'done', 1, 1, '{"ticket_ids": [2]}', '{"spammed": 1, "skipped": [], "addresses": []}');
+"""
+SECOND: Final = """
+update tickets set assignee = 'olga@company.example', tags = '{fire,printer}' where id = 1;
+update messages set folds = '[{"kind": "signature", "start": 2, "end": 9}]' where id = 'm1';
+insert into mails (mail_id, run, revision, type, scanner_id, sender_folded, received_at, at, record_type, record_id)
+    values ('mail-3', 1, 1, 'link', 's1', 'anna@customer.example', '2026-11-02 12:00+00', now(), 'contact', 'c1');
+"""
+ROWS: Final = {"0001": FIRST, "0002": FIRST + SECOND}
