@@ -16,6 +16,10 @@ from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
 from tickets.erasure.making import make_eraser, make_erasure_consumers
 from tickets.jobs import Jobs
+from tickets.registry.connecting import JOB_KIND as CONNECT
+from tickets.registry.connecting import connect_next
+from tickets.registry.importing import JOB_KIND as IMPORT
+from tickets.registry.importing import import_next
 from tickets.retention import Retention
 from tickets.settings import Settings
 from tickets.spam import JOB_KIND as SPAM
@@ -26,7 +30,7 @@ from tickets.unspam import restore_next
 from tickets.webhooks import events as webhook_events
 from tickets.webhooks.making import make_sender
 
-JOBS = {SPAM: mark_next, UNSPAM: restore_next}
+JOBS = {SPAM: mark_next, UNSPAM: restore_next, CONNECT: connect_next, IMPORT: import_next}
 """What carries out which kind of job."""
 
 

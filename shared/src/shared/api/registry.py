@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.api.common import ApiModel, Name
 
@@ -82,15 +82,23 @@ class FiledMail(ApiModel):
 
 
 class RecordImportIn(ApiModel):
-    """POST /contacts/import (202, a job): a CSV file with a header line.
+    """POST /contacts/import (202, a job): a CSV file with a header line, or the file of a dry run.
 
-    Columns by name, in any order: name, address (or addresses, blank separated; or address 2, address 3, …), phone, company, website,
-    account, note. A line whose address one of the same sort has already updates that one. The job's result is a `RecordImportReport`.
+    Columns by name, in any order, in English or Italian: name, address (or addresses, blank separated; or address 2, address 3, …), phone,
+    company, website, account, note. A line whose address one of the same sort has already updates that one: by the cells that are not
+    empty. The job's result is a `RecordImportReport`.
     """
 
-    csv: str = Field(min_length=1, max_length=10_000_000)
+    csv: str | None = Field(default=None, min_length=1, max_length=10_000_000)
+    job_id: str | None = Field(default=None, max_length=50, description="Of a dry run, at most a day ago: take its file, in place of `csv`")
     dry_run: bool = False
     delimiter: Literal[",", ";", "\t"] | None = Field(default=None, description="Null: told from the header line")
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Self:
+        if (self.csv is None) == (self.job_id is None):
+            raise ValueError("give either csv or the job_id of a dry run")
+        return self
 
 
 class RecordImportLine(ApiModel):
@@ -111,4 +119,5 @@ class RecordImportReport(ApiModel):
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
+    ignored_columns: list[str] = Field(default=[], description="Columns of the file that no field is known for")
     lines: list[RecordImportLine] = []

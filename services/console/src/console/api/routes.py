@@ -244,7 +244,8 @@ TICKETS = (
 def _registry(path: str, what: str) -> Iterator[Route]:
     models = (api.Page[api.Record], api.Record, api.RecordIn, api.RecordPatch)
     yield Route("POST", f"{path}/import", "tickets", EVERYBODY, f"Take {what}s from a CSV file", api.Job, api.RecordImportIn, 202)
-    yield from _crud(path, "tickets", EVERYBODY, what, models, ("q", "address"))
+    query = ("q", "address", "account_id") if what == "contact" else ("q", "address")
+    yield from _crud(path, "tickets", EVERYBODY, what, models, query)
     yield Route("POST", f"{path}/{{id}}/merge", "tickets", EVERYBODY, f"Make doubles part of this {what}", api.Record, api.RecordMerge)
     yield Route("GET", f"{path}/{{id}}/mails", "tickets", EVERYBODY, f"Mails filed with this {what}", api.Page[api.FiledMail], query=PAGED)
 

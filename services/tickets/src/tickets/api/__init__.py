@@ -7,11 +7,11 @@ from fastapi import APIRouter
 from shared.archive import Archive
 from shared.messaging.outbox import Outbox
 from tickets.api.comments import comments_router
-from tickets.api.contacts import contacts_router
 from tickets.api.erasures import erasures_router
 from tickets.api.history import history_router
 from tickets.api.merging import merging_router
 from tickets.api.messages import messages_router
+from tickets.api.records import records_router
 from tickets.api.resolutions import resolutions_router
 from tickets.api.saved_views import saved_views_router
 from tickets.api.spam import spam_router
@@ -20,6 +20,7 @@ from tickets.api.tickets import tickets_router
 from tickets.api.webhook_deliveries import webhook_deliveries_router
 from tickets.api.webhooks import webhooks_router
 from tickets.domain.files import Policy
+from tickets.domain.registry import SORTS
 from tickets.jobs import Jobs
 from tickets.settings import Settings
 from tickets.webhooks.making import make_teller
@@ -38,7 +39,7 @@ def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) ->
         comments_router(outbox, policy),
         ticket_settings_router(outbox),
         saved_views_router(outbox),
-        contacts_router(outbox),
+        *(records_router(outbox, jobs, f"/{sort}s", sort) for sort in SORTS),
         resolutions_router(outbox),
         webhooks_router(outbox, teller.caller, teller.secrets),
         webhook_deliveries_router(teller),

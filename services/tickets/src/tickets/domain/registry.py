@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.api import RecordType
-from tickets.domain.keys import index_key
+from tickets.domain.keys import PLUS_TAGGED, SAME_DOMAIN, index_key, record_key, record_keys
 
 SORTS: Final[tuple[RecordType, ...]] = ("contact", "account", "lead")
 """Of several with a ticket's sender, it is connected to the first."""
@@ -68,3 +69,31 @@ def joined_notes(notes: Iterable[str]) -> str:
 def next_owner(by_sort: Mapping[str, str], but: Collection[str] = ()) -> str | None:
     """Of the records that have a sender's address, by sort, the one its tickets belong to."""
     return next((by_sort[sort] for sort in SORTS if sort in by_sort and by_sort[sort] not in but), None)
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Senders from `low` up to but not `high`, in the order of their bytes, that end so: `anna+…@gmail.com`."""
+
+    low: str
+    high: str
+    ending: str
+
+
+def sender_keys(address: str) -> list[str]:
+    """What tickets from this address, without a plus tag, have as their sender's key."""
+    return list(dict.fromkeys([*record_keys(address), *(f"{local}@{domain}" for local, domain in _mailboxes(address))]))
+
+
+def tagged_senders(address: str) -> list[Tagged]:
+    """Where tickets from this address with any plus tag are; none where its domain is not known to have tags."""
+    after_plus = chr(ord("+") + 1)
+    return [Tagged(f"{local}+", f"{local}{after_plus}", f"@{domain}") for local, domain in _mailboxes(address)]
+
+
+def _mailboxes(address: str) -> list[tuple[str, str]]:
+    """Local part and domain, by all names the domain has, where it is known to have plus tags."""
+    local, _, domain = record_key(address).rpartition("@")
+    if domain not in PLUS_TAGGED:
+        return []
+    return [(local, name) for name in (domain, *(other for other, same in SAME_DOMAIN.items() if same == domain))]
