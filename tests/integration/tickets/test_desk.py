@@ -169,13 +169,9 @@ async def test_the_list_is_filtered_and_paged_newest_first(rig: Rig) -> None:
     assert [ticket["id"] for ticket in first["items"] + rest["items"]] == [6, 5, 4, 3, 2, 1]
     assert rest["next"] is None
     for params, expected in [
-        ({"q": "order 103%"}, [4]),
-        ({"q": "P2@X"}, [3]),
-        ({"q": "%"}, [5, 4, 3, 2, 1]),
-        ({"q": "6"}, [6]),
         ({"source": "manual"}, [6]),
         ({"status": "closed"}, []),
-        ({"scanner_id": "s1", "q": "104"}, [5]),
+        ({"scanner_id": "s1"}, [5, 4, 3, 2, 1]),
     ]:
         assert [ticket["id"] for ticket in (await rig.get("/tickets", **params))["items"]] == expected, params
     assert (await rig.api.get("/tickets", params={"cursor": "nonsense"})).status_code == 400

@@ -81,7 +81,7 @@ def _watchers(given: Sequence[str]) -> dict[str, Address]:
 
 def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
     """What was given, as the table keeps it."""
-    kept = {name: value for name, value in without_nul(dict(given)).items() if value is not None or name in CLEARABLE}
+    kept = {name: value for name, value in given.items() if value is not None or name in CLEARABLE}
     values = {name: _STORED[name](value) for name, value in kept.items() if name in _STORED}
     for name in ("title", "priority"):
         if not values.get(name, name):
@@ -99,25 +99,25 @@ def _line(text: str | None) -> str | None:
 
 def _code(text: str | None) -> str | None:
     """Kept as written."""
-    return (text or "").strip() or None
+    return without_nul(text or "").strip() or None
 
 
 def _tags(given: Sequence[str]) -> list[str]:
-    return list(with_tags((), given))
+    return list(with_tags((), without_nul(list(given))))
 
 
-def _as_given(value: str | None) -> str | None:
-    return value
+def _assignee(given: str | None) -> str | None:
+    return assignee_key(without_nul(given or ""))
 
 
 _STORED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "title": _line,
-    "status": _as_given,
+    "status": without_nul,
     "priority": _line,
     "category": _line,
-    "assignee": assignee_key,
+    "assignee": _assignee,
     "tags": _tags,
     "external_code": _code,
-    "contact_id": _as_given,
+    "contact_id": without_nul,
 }
 """What of a request is a column of the ticket, and how it is kept."""
