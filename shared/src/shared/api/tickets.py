@@ -178,7 +178,7 @@ class SavedViewIn(ApiModel):
 
 
 class SavedViewPatch(ApiModel):
-    """PATCH /ticket-views/{id}; only its owner's, or an administrator's where it is shared."""
+    """PATCH /ticket-views/{id}: only by its owner. A shared one anybody may delete."""
 
     name: Name | None = None
     shared: bool | None = None
