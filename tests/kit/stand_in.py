@@ -17,6 +17,7 @@ from tests.kit.stand_in_erasures import serve_erasures
 from tests.kit.stand_in_fetcher import serve_fetcher
 from tests.kit.stand_in_rules import serve_rules
 from tests.kit.stand_in_simulations import serve_simulations
+from tests.kit.stand_in_spam import serve_spam
 from tests.kit.stand_in_tickets import serve_tickets
 from tests.kit.stand_in_webhooks import serve_webhooks
 from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
@@ -31,7 +32,7 @@ def stand_in(world: World) -> FastAPI:
         serve_fetcher,
         serve_rules,
         serve_simulations,
-        _serve_spam,
+        serve_spam,
         *tickets,
         _serve_contacts,
         _serve_notifier,
@@ -49,28 +50,6 @@ def stand_in(world: World) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-def _serve_spam(app: FastAPI, world: World) -> None:
-    @app.post("/tickets/spam", status_code=202)
-    def spam(wanted: api.SpamRequest) -> api.Job:
-        for key in wanted.ticket_ids:
-            world.tickets[key] = world.tickets[key].model_copy(update={"deleted": True})
-        return api.Job(id="tickets-1", state="done", done=len(wanted.ticket_ids), total=len(wanted.ticket_ids))
-
-    @app.get("/spam-senders")
-    def senders() -> api.Page[api.SpamSender]:
-        return api.Page(items=list(world.spam.values()))
-
-    @app.post("/spam-senders", status_code=201)
-    def add(wanted: api.SpamSenderIn, request: Request) -> api.SpamSender:
-        made = api.SpamSender(id=str(uuid4()), address=wanted.address, created_by=request.headers["x-actor"], created_at=datetime.now(UTC))
-        world.spam[made.id] = made
-        return made
-
-    @app.delete("/spam-senders/{key}", status_code=204)
-    def remove(key: str) -> None:
-        world.spam.pop(key)
 
 
 def _serve_contacts(app: FastAPI, world: World) -> None:

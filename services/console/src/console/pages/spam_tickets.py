@@ -1,37 +1,82 @@
-"""Marking tickets as spam."""
+"""Marking tickets as spam: asks first what of their senders to list."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from console.pages.jobs import finished
-from console.pages.page import Form, PageRoute, SignedPage, redirect, text, texts_of
+from console.pages.page import Form, Page, PageRoute, SignedPage, redirect, text, texts_of
+from console.pages.spam import after
+from shared.http import ProblemError
 
 router = APIRouter(prefix="/tickets", route_class=PageRoute)
 
-MAX_SPAM = 100
-"""Tickets one confirmation page takes."""
+MAX_SPAM = 1000
+"""Tickets one confirmation page takes, as many as the API."""
+SHOWN = 20
+"""Of them with title and sender."""
+LISTINGS = ("address", "domain", "none")
 
 
 @router.get("/spam")
 async def confirm_spam(page: SignedPage) -> Response:
-    ids = [number for number in page.request.query_params.getlist("id") if number.isdecimal()][:MAX_SPAM]
+    ids = _numbers(page.request.query_params.getlist("id"))
     if not ids:
         return redirect("/tickets", "Tick the tickets first, then mark them as spam.", "info")
-    tickets = [await page.get("tickets", f"/tickets/{number}") for number in ids]
-    return page.render("tickets/spam.html", tickets=tickets)
+    return await _confirm(page, ids, "address", str(uuid4()))
 
 
 @router.post("/spam")
 async def mark_spam(page: SignedPage, form: Form) -> Response:
-    ids = [int(number) for number in texts_of(form, "id") if number.isdecimal()]
-    job = await page.send(
-        "POST", "tickets", "/tickets/spam", {"ticket_ids": ids}, headers={"Idempotency-Key": text(form, "key", str(uuid4()))}
+    ids, listing, key = _numbers(texts_of(form, "id")), text(form, "listing", "address"), text(form, "key", str(uuid4()))
+    if not ids:
+        return redirect("/tickets", "Tick the tickets first, then mark them as spam.", "info")
+    body = {"ticket_ids": ids, "listing": listing if listing in LISTINGS else "address"}
+    try:
+        job = await page.send("POST", "tickets", "/tickets/spam", body, headers={"Idempotency-Key": key})
+    except ProblemError as error:
+        if error.status not in {404, 409}:
+            raise
+        refused = (error.problem.model_extra or {}).get("ticket_ids")
+        return await _confirm(page, ids, listing, str(uuid4()), error, refused if isinstance(refused, list) else [])
+    return await after(page, job, "/tickets")
+
+
+async def _confirm(
+    page: Page, ids: list[int], listing: str, key: str, error: ProblemError | None = None, refused: list[int] | None = None
+) -> Response:
+    """Those refused come first, to be left out."""
+    concerned = [number for number in ids if number in set(refused or [])]
+    ordered = concerned + [number for number in ids if number not in set(concerned)]
+    tickets = [found for number in ordered[:SHOWN] if (found := await _ticket(page, number))]
+    if not tickets:
+        return redirect("/tickets", "There is no such ticket any more.", "bad")
+    return page.render(
+        "tickets/spam.html",
+        code=error.status if error else 200,
+        tickets=tickets,
+        more=ordered[SHOWN:],
+        count=len(ids),
+        refused=concerned,
+        left=[number for number in ids if number not in set(concerned)],
+        listing=listing,
+        key=key,
+        error=error.problem.detail if error else "",
     )
-    done = await finished(page, "tickets", job)
-    count = f"{len(ids)} tickets are" if len(ids) > 1 else f"Ticket {ids[0]} is"
-    if done["state"] == "failed":
-        return redirect("/tickets", "Marking as spam failed; the tickets are as they were. Try again.", "bad")
-    return redirect("/tickets", f"{count} marked as spam. The senders are on the spam list, where this can be taken back.")
+
+
+async def _ticket(page: Page, number: int) -> dict[str, Any] | None:
+    """None where it is gone meanwhile."""
+    try:
+        found: dict[str, Any] = await page.get("tickets", f"/tickets/{number}")
+    except ProblemError as error:
+        if error.status != 404:
+            raise
+        return None
+    return found
+
+
+def _numbers(given: list[str]) -> list[int]:
+    return list(dict.fromkeys(int(number) for number in given if number.isdecimal()))[:MAX_SPAM]

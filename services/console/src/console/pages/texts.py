@@ -16,6 +16,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "ignored": ("Ignored by a rule", "calm"),
     "unmatched": ("No rule matched", "warn"),
     "spam": ("Spam", "calm"),
+    "released": ("No spam after all", "calm"),
     "receipt": ("Receipt", "calm"),
     "bounce": ("Bounce", "warn"),
     "auto_reply": ("Automatic reply", "calm"),
