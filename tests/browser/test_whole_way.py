@@ -159,8 +159,8 @@ def _add_rules(page: Page) -> None:
 def _answer(page: Page, inbox: Mailbox) -> EmailMessage:
     page.get_by_role("link", name="Invoice wrong").click()
     expect(page.get_by_text("My invoice is wrong.")).to_be_visible()
-    page.get_by_label("Comment", exact=True).fill("We look into it.\nRegards, Otto")
-    page.get_by_role("button", name="Add comment").click()
+    page.get_by_label("Your answer").fill("We look into it.\nRegards, Otto")
+    page.get_by_role("button", name="Send answer").click()
     expect(page.get_by_label("Delivery").get_by_text("Sent", exact=True)).to_be_visible(timeout=SOON_MS)
     answer = eventually(lambda: next(iter(inbox.mails()), None), SOON_S, what="the customer's mail")
     body = answer.get_body(("plain",))
@@ -170,7 +170,7 @@ def _answer(page: Page, inbox: Mailbox) -> EmailMessage:
 
 
 def _look_why(page: Page) -> None:
-    page.get_by_role("link", name="Why is this here?").click()
+    page.get_by_role("link", name="Why the mail from").first.click()
     expect(page.get_by_text("by the rule “Everything else”")).to_be_visible(timeout=SOON_MS)
     page.get_by_role("main").get_by_role("link", name="Ticket ").first.click()
 

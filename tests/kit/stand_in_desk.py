@@ -70,7 +70,7 @@ def tickets() -> list[api.Ticket]:
         {"id": 124, "title": "", "sender": "quiet@customer.example", "status": "closed", "updated_at": ago(days=40)},
         {
             "id": 121,
-            "title": "Re: Chairs instead of tables",
+            "title": "A question of mine",
             "sender": "Eve Stranger <eve@elsewhere.example>",
             "linked_ticket_id": 127,
             "updated_at": ago(days=41),

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from console.dependencies import Dependencies
 from console.pages import (
     contacts,
+    desk_settings,
     entry,
     erasures,
     files,
@@ -16,6 +17,7 @@ from console.pages import (
     mailboxes,
     mails,
     oauth,
+    originals,
     rule_edit,
     rule_examples,
     rule_files,
@@ -26,6 +28,11 @@ from console.pages import (
     spam,
     spam_tickets,
     status,
+    ticket_acts,
+    ticket_answers,
+    ticket_list,
+    ticket_new,
+    ticket_views,
     tickets,
     tokens,
     webhooks,
@@ -38,13 +45,14 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     """All pages, to be included last and with `check_csrf`. They find the parts by their request (`app.state.console`)."""
     router = APIRouter(include_in_schema=False)
     router.include_router(files.router)
-    # `spam_tickets` before `tickets`: /tickets/spam is no ticket's number.
+    # `tickets` last of its sort: /tickets/spam is no ticket's number.
     # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id. `rule_edit` last of the rules' for the like reason.
     rule_parts = (rules, rule_versions, rule_files, rule_examples, simulations, rule_edit)
+    ticket_parts = (ticket_list, ticket_views, ticket_new, spam_tickets, ticket_acts, ticket_answers, originals, tickets)
     for part in (
         entry,
-        spam_tickets,
-        tickets,
+        *ticket_parts,
+        desk_settings,
         mailbox_edit,
         *rule_parts,
         folders,

@@ -8,7 +8,17 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.pages import icons, mailbox_texts, rule_texts, simulation_texts, texts, webhook_texts
+from console.pages import (
+    icons,
+    mailbox_texts,
+    rule_texts,
+    simulation_texts,
+    texts,
+    ticket_filter,
+    ticket_history,
+    ticket_texts,
+    webhook_texts,
+)
 from console.pages.files import static_url
 from shared.clock import utc_now
 
@@ -57,5 +67,8 @@ def environment() -> Environment:
         "rules_told": rule_texts,
         "tried": simulation_texts,
         "hooks": webhook_texts,
+        "desk": ticket_texts,
+        "filters": ticket_filter,
+        "history_told": ticket_history,
     }
     return made

@@ -1,99 +1,94 @@
-"""The tickets: list, one ticket, its changes, comments."""
+"""One ticket: its page, its fields, its history."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from console.backend import quoted
-from console.pages.page import Form, Page, PageRoute, SignedPage, redirect, text
+from console.pages import ticket_history
+from console.pages.desk import PAGE_HISTORY, Item, desk_settings, ticket_values
+from console.pages.page import Form, Page, PageRoute, SignedPage, field_errors, redirect, text
+from console.pages.texts import first_error
+from console.pages.ticket_form import Values, as_patch, changed_fields, form_values, in_conflict, shown_before
+from console.pages.ticket_page import Typed, show_ticket
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/tickets", route_class=PageRoute)
 
-PAGE_TICKETS = 50
-PAGE_MESSAGES = 200
-MAX_MESSAGES = 1000
-
-
-@router.get("")
-async def ticket_list(page: SignedPage, q: str = "", status: str = "", cursor: str = "", fragment: str = "") -> Response:
-    found = await page.get("tickets", "/tickets", q=q or None, status=status or None, cursor=cursor or None, limit=PAGE_TICKETS)
-    template = "tickets/_list.html" if fragment else "tickets/list.html"
-    return page.render(template, tickets=found["items"], next=found.get("next"), q=q, status=status, cursor=cursor)
+CHANGED_MEANWHILE = 412
+FIELDS = ("title", "status", "priority", "category", "assignee", "tags", "watchers", "external_code")
 
 
 @router.get("/{number}")
-async def ticket_page(page: SignedPage, number: int, fragment: str = "") -> Response:
-    values = await _ticket_values(page, number)
+async def ticket_page(page: SignedPage, number: int, messages: str = "", fragment: str = "") -> Response:
+    all_messages = messages == "all"
     if fragment:
-        return page.fragment("tickets/_messages.html", **values)
-    return page.render("tickets/ticket.html", **values, body="", internal=False, key=str(uuid4()), error="")
+        return page.fragment("tickets/_live.html", **await ticket_values(page, number, all_messages=all_messages))
+    return await show_ticket(page, number, all_messages=all_messages)
 
 
 @router.post("/{number}")
 async def change_ticket(page: SignedPage, number: int, form: Form) -> Response:
-    changes = {name: text(form, name) for name in ("status", "priority") if text(form, name)}
-    await page.send("PATCH", "tickets", f"/tickets/{number}", changes)
-    return redirect(f"/tickets/{number}", "Saved.")
-
-
-@router.post("/{number}/comments")
-async def comment(page: SignedPage, number: int, form: Form) -> Response:
-    body, internal, key = text(form, "body"), "internal" in form, text(form, "key", str(uuid4()))
+    """Saves what was changed in the form. Others' changes of other fields stay and are told; of the same field they are shown first."""
+    values = form_values(form) | ({"assignee": page.who.email} if "take" in form else {})
+    changes = changed_fields(values, shown_before(form))
+    if not changes:
+        return redirect(f"/tickets/{number}", "Nothing was changed.", "info")
     try:
-        await page.send(
-            "POST", "tickets", f"/tickets/{number}/comments", {"body": body, "internal": internal}, headers={"Idempotency-Key": key}
-        )
+        told = await _save(page, number, changes, form)
     except ProblemError as error:
-        # What was written stays in the box, whatever went wrong.
-        told = "Please write something first." if error.status == 422 and not body else error.problem.detail
-        values = await _ticket_values(page, number)
-        return page.render("tickets/ticket.html", code=error.status, **values, body=body, internal=internal, key=key, error=told)
-    return redirect(f"/tickets/{number}#last", "The note is saved." if internal else "The comment is saved.")
+        return await _not_saved(page, number, changes, error, form)
+    return redirect(f"/tickets/{number}", told)
 
 
-@router.get("/{number}/messages/{message_id}/html")
-async def message_html(page: SignedPage, number: int, message_id: str) -> Response:
-    """A message's sanitised HTML as a document of its own, for the sandboxed frame: no script, no form, nothing from elsewhere."""
-    found = next((item for item in await _messages(page, number) if item["id"] == message_id and item["html"]), None)
-    if found is None:
-        raise ProblemError(404, "No such message", "The ticket has no such message with HTML.")
-    response = page.render("tickets/message_frame.html", html=found["html"])
-    response.headers["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
-        "frame-ancestors 'self'"
-    )
-    return response
-
-
-async def _ticket_values(page: Page, number: int) -> dict[str, Any]:
+@router.get("/{number}/history")
+async def history_page(page: SignedPage, number: int, cursor: str = "") -> Response:
     ticket = await page.get("tickets", f"/tickets/{number}")
-    messages = await _messages(page, number)
-    mail_id = next((item["mail_id"] for item in messages if item["mail_id"]), None)
-    return {"ticket": ticket, "messages": messages, "mail_id": mail_id, "mailbox": await _mailbox_name(page, ticket["scanner_id"])}
+    found = await page.get("tickets", f"/tickets/{number}/history", limit=PAGE_HISTORY, cursor=cursor or None)
+    settings = await desk_settings(page)
+    return page.render(
+        "tickets/history.html", ticket=ticket, settings=settings, history=found["items"], next=found.get("next"), cursor=cursor
+    )
 
 
-async def _messages(page: Page, number: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while len(found) < MAX_MESSAGES:
-        part = await page.get("tickets", f"/tickets/{number}/messages", limit=PAGE_MESSAGES, cursor=cursor)
-        found += part["items"]
-        cursor = part.get("next")
-        if cursor is None:
-            break
-    return found
-
-
-async def _mailbox_name(page: Page, scanner_id: str | None) -> str:
-    """Empty when there is none, or while the fetcher is away: a ticket can be read without it."""
-    if scanner_id is None:
-        return ""
+async def _save(page: Page, number: int, changes: Values, form: Any) -> str:
+    """What to say of it. Raises the service's refusal, 412 where others did something that touches the changes."""
+    path, patch = f"/tickets/{number}", as_patch(changes)
     try:
-        scanner = await page.get("fetcher", f"/scanners/{quoted(scanner_id)}")
-    except ProblemError:
-        return ""
-    return str(scanner["name"])
+        await page.send("PATCH", "tickets", path, patch, headers=_if_match(text(form, "version")))
+    except ProblemError as error:
+        news = await news_since(page, number, text(form, "seen")) if error.status == CHANGED_MEANWHILE else []
+        if error.status != CHANGED_MEANWHILE or in_conflict(changes, news):
+            raise
+        today = await page.get("tickets", path)
+        await page.send("PATCH", "tickets", path, patch, headers=_if_match(today["version"]))
+        names = (await desk_settings(page))["status_names"]
+        return " ".join(["Saved. Meanwhile:", *(_sentence(entry, names) for entry in reversed(news))]) if news else "Saved."
+    return "Saved."
+
+
+def _if_match(version: object) -> dict[str, str]:
+    return {"If-Match": f'"{version}"'}
+
+
+def _sentence(entry: Item, names: dict[str, str]) -> str:
+    told = ticket_history.tell(entry, names)
+    return f"{told.who} {', '.join(told.what)}."
+
+
+async def news_since(page: Page, number: int, seen: str) -> list[Item]:
+    """What was done to the ticket after the entry that a form knew as the newest one, newest first."""
+    newest = int(seen) if seen.isdecimal() else 0
+    found = await page.get("tickets", f"/tickets/{number}/history", limit=PAGE_HISTORY)
+    return [entry for entry in found["items"] if entry["id"] > newest]
+
+
+async def _not_saved(page: Page, number: int, changes: Values, error: ProblemError, form: Any) -> Response:
+    """The page again, with what was typed and why it is not stored."""
+    listed = field_errors(error)
+    errors = {name: told for name in FIELDS if (told := first_error(listed, name))} or {"form": error.problem.detail}
+    news = await news_since(page, number, text(form, "seen")) if error.status == CHANGED_MEANWHILE else []
+    if news:
+        errors = {"form": "Not saved yet: somebody was faster. Look at what was done meanwhile, then save again."}
+    return await show_ticket(page, number, Typed(changes=changes, errors=errors, news=news), code=error.status)

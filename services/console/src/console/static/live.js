@@ -22,22 +22,27 @@
     if (again) again.focus();
   }
 
+  // What somebody opened stays open, and what has the focus keeps it.
+  function replace(part, fresh) {
+    if (fresh.innerHTML.trim() === part.innerHTML.trim()) return;
+    const open = new Set([...part.querySelectorAll("details[open]")].map((details) => details.dataset.key));
+    const chosen = ticked();
+    const known = new Set([...part.querySelectorAll("input[name=id]")].map((box) => box.value));
+    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    part.replaceChildren(...fresh.childNodes);
+    for (const details of part.querySelectorAll("details[data-key]")) details.open = details.open || open.has(details.dataset.key);
+    restore(chosen, known, focused);
+    part.dispatchEvent(new Event("console:changed", { bubbles: true }));
+  }
+
   async function refresh() {
     waiting = 0;
-    // Somebody reads quoted text or a formatted mail: do not close it under their eyes unless something is new.
     const response = await fetch(place.dataset.live, { headers: { Accept: "text/html" }, credentials: "same-origin" });
     if (!response.ok || response.redirected) return;
-    const html = await response.text();
-    const chosen = ticked();
-    const known = new Set([...place.querySelectorAll("input[name=id]")].map((box) => box.value));
-    const open = [...place.querySelectorAll("details")].map((details) => details.open);
-    const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    const parsed = new DOMParser().parseFromString(html, "text/html");
-    if (parsed.body.innerHTML.trim() === place.innerHTML.trim()) return;
-    place.replaceChildren(...parsed.body.childNodes);
-    [...place.querySelectorAll("details")].forEach((details, index) => { details.open = Boolean(open[index]); });
-    restore(chosen, known, focused);
-    place.dispatchEvent(new Event("console:changed", { bubbles: true }));
+    const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+    const parts = [...parsed.querySelectorAll("[data-part]")];
+    if (!parts.length) replace(place, parsed.body);
+    for (const fresh of parts) replace(place.querySelector(`[data-part="${fresh.dataset.part}"]`), fresh);
   }
 
   function soon() {
