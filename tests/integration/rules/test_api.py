@@ -182,8 +182,7 @@ async def test_a_condition_that_makes_no_sense_is_named_with_its_part(
     ("action", "option", "words"),
     [
         ({"type": "create_ticket", "acknowledge": True}, "acknowledge", "acknowledge is not offered yet; leave the field out"),
-        ({"type": "link_sender", "create_lead": True}, "create_lead", "create_lead is not offered yet"),
-        ({"type": "link_sender", "record": "lead"}, "record", "record 'lead' is not offered yet"),
+        ({"type": "archive", "create_lead": True}, "create_lead", "archive has no option create_lead"),
         ({"type": "ignore", "priority": "high"}, "priority", "ignore has no option priority"),
         ({"type": "create_ticket", "status": "resolved"}, "status", "open, in_progress, waiting, closed"),
     ],

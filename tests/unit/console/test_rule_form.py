@@ -92,12 +92,13 @@ def test_an_action_has_its_own_options_and_no_others() -> None:
     assert action("create_ticket") == {"type": "create_ticket"} | gets
     found = {"lookup": "title", "participants_only": True, "create_when_missing": False, "reopen_days": "7"}
     assert action("update_ticket") == {"type": "update_ticket"} | found | gets
-    assert action("link_sender") == {"type": "link_sender", "record": "contact"}
+    assert action("link_sender") == {"type": "link_sender", "record": "contact", "create_lead": False}
     assert action("archive") == {"type": "archive"}
 
 
-def test_a_link_saved_for_whichever_record_stays_so() -> None:
-    assert rule_values(form(action="link_recipient", record=""))["action"] == {"type": "link_recipient"}
+def test_a_link_to_whichever_record_may_make_a_lead() -> None:
+    action = rule_values(form(action="link_recipient", record="", create_lead="yes"))["action"]
+    assert action == {"type": "link_recipient", "create_lead": True}
 
 
 def test_a_draft_is_the_set_as_it_would_be() -> None:

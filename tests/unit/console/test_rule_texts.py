@@ -41,7 +41,18 @@ def test_options_of_an_action_are_told() -> None:
     gets = {"priority": "high", "status": "in_progress", "assignee": "otto@company.example", "tags": ["a", "b"]}
     told = "create a ticket (sets status “In progress”, priority “High”, assignee “otto@company.example”, tags “a”, “b”)"
     assert rule_texts.action({"type": "create_ticket"} | gets) == told
-    assert rule_texts.action({"type": "link_sender", "record": "contact"}) == "file it with the contact who has the sender's address"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"type": "link_sender"}, "file it with the sender's record"),
+        ({"type": "link_sender", "record": "account"}, "file it with the account that has the sender's address"),
+        ({"type": "link_recipient", "create_lead": True}, "file it with the recipient's record, or with a new lead when there is none"),
+    ],
+)
+def test_a_link_says_with_what_the_mail_is_filed(options: dict[str, Any], told: str) -> None:
+    assert rule_texts.action(options) == told
 
 
 def test_everything_a_rule_can_hold_has_words() -> None:

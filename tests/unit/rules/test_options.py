@@ -19,7 +19,8 @@ OTHER: dict[str, Any] = {
     "category": "bills",
     "assignee": "anna@company.example",
     "tags": ["a"],
-    "record": "contact",
+    "record": "lead",
+    "create_lead": True,
 }
 """Each option that is offered, with a value that is not its default."""
 
@@ -47,19 +48,10 @@ def test_defaults_written_out_are_as_good_as_left_out(kind: ActionType) -> None:
     assert refused_options(action(kind, **Action(type=kind).model_dump(exclude={"type"}))) == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "option", "value", "shown"),
-    [
-        ("create_ticket", "acknowledge", True, "acknowledge"),
-        ("link_sender", "create_lead", True, "create_lead"),
-        ("link_sender", "record", "account", "record 'account'"),
-        ("link_recipient", "record", "lead", "record 'lead'"),
-        ("ignore", "acknowledge", True, "acknowledge"),
-    ],
-)
-def test_what_is_not_carried_out_yet_is_refused_with_the_reason(kind: str, option: str, value: object, shown: str) -> None:
-    refused = action(kind, **{option: value})
-    assert refused_options(refused) == {option: f"{shown} is not offered yet; leave the field out"}
+@pytest.mark.parametrize("kind", ["create_ticket", "ignore"])
+def test_what_is_not_carried_out_yet_is_refused_with_the_reason(kind: str) -> None:
+    refused = action(kind, acknowledge=True)
+    assert refused_options(refused) == {"acknowledge": "acknowledge is not offered yet; leave the field out"}
     assert without_refused(refused) == action(kind)
 
 

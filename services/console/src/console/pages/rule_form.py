@@ -18,7 +18,7 @@ EQUALITY = {"equals", "not_equals"}
 TICKET_ACTIONS = {"create_ticket", "update_ticket"}
 LINK_ACTIONS = {"link_sender", "link_recipient"}
 TICKET_OPTIONS = ("priority", "category", "status", "assignee")
-SHOWN = re.compile(r"name|conditions\.\d+(\..*)?|action\.(lookup|reopen_days|priority|category|status|assignee|tags)(\..*)?")
+SHOWN = re.compile(r"name|conditions\.\d+(\..*)?|action\.(lookup|reopen_days|record|priority|category|status|assignee|tags)(\..*)?")
 PLACE = re.compile(r"(?:.*\.)?conditions\.(\d+)\.value")
 
 
@@ -103,8 +103,8 @@ def action_values(form: FormData) -> dict[str, Any]:
     if kind in TICKET_ACTIONS:
         tags = [tag.strip() for tag in text(form, "tags").split(",") if tag.strip()]
         action |= {name: text(form, name) for name in TICKET_OPTIONS if text(form, name)} | ({"tags": tags} if tags else {})
-    if kind in LINK_ACTIONS and text(form, "record"):
-        action["record"] = text(form, "record")
+    if kind in LINK_ACTIONS:
+        action |= ({"record": text(form, "record")} if text(form, "record") else {}) | {"create_lead": "create_lead" in form}
     return action
 
 

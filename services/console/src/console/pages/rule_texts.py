@@ -117,15 +117,20 @@ def action(item: dict[str, Any]) -> str:
 
 def _deed(item: dict[str, Any]) -> str:
     kind = str(item["type"])
-    if kind in {"link_sender", "link_recipient"} and item.get("record") == "contact":
-        whose = "sender's" if kind == "link_sender" else "recipient's"
-        return f"file it with the contact who has the {whose} address"
+    if kind in {"link_sender", "link_recipient"}:
+        return _filing(kind, item)
     if kind != "update_ticket":
         return ACTIONS.get(kind, kind.replace("_", " "))
     words = f"add the mail to the ticket {LOOKUPS.get(item.get('lookup', 'ticket_id'), '')}".rstrip()
     if item.get("participants_only") is False:
         words += ", whoever it is from"
     return words + (", or create a ticket when there is none" if item.get("create_when_missing") else "")
+
+
+def _filing(kind: str, item: dict[str, Any]) -> str:
+    whose = "sender's" if kind == "link_sender" else "recipient's"
+    words = f"file it with the {item['record']} that has the {whose} address" if item.get("record") else ACTIONS[kind]
+    return words + (", or with a new lead when there is none" if item.get("create_lead") else "")
 
 
 def _given(item: dict[str, Any]) -> list[str]:
