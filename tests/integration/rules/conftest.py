@@ -16,7 +16,7 @@ from shared.service import migrations_folder
 from tests.integration.rules.desk import Desk
 from tests.kit.stack import TestStack
 
-TABLES = "scanners, rule_sets, rule_index, decisions, rule_counts, simulations, examples, inbox, outbox, dead_letters"
+TABLES = "scanners, rule_sets, rule_index, decisions, rule_counts, simulations, examples, erased, inbox, outbox, dead_letters"
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,14 @@ _CONCERNED: Final = text(
     order by position
     """
 )
+# Of two spellings of one recipient one is left.
+_DOUBLES: Final = text(
+    """
+    delete from recipients r using recipients other
+    where r.outgoing_id = any(cast(:ids as text[])) and other.outgoing_id = r.outgoing_id
+      and lower(r.address) = :folded and lower(other.address) = :folded and r.address > other.address
+    """
+)
 _RECIPIENTS: Final = text(
     """
     update recipients set address = :erased, mailbox = null, detail = ''
@@ -90,5 +98,6 @@ async def put(conn: AsyncConnection, outgoing_id: str, values: Mapping[str, Any]
 async def forget_recipients(conn: AsyncConnection, ids: Collection[str], person: Person) -> None:
     """Who they were, and what servers said of them."""
     values = {"ids": list(ids), "folded": person.folded, "like": person.like}
+    await conn.execute(_DOUBLES, values)
     await conn.execute(_RECIPIENTS, values | {"erased": ERASED})
     await conn.execute(_TRIES, values)
