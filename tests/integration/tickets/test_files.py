@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.mail.model import Attachment
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.connected
 MEBIBYTE = 1024 * 1024
 
 
-def attachment(name: str, media_type: str = "application/pdf", size: int = 12, **fields: str) -> Attachment:
+def attachment(name: str, media_type: str = "application/pdf", size: int = 12, **fields: Any) -> Attachment:
     return Attachment(part="2", name=name, type=media_type, size=size, sha256="0", **fields)
 
 

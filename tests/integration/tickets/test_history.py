@@ -48,7 +48,7 @@ async def test_all_fields_of_a_manual_ticket_are_kept_and_changed(rig: Rig) -> N
     assert (answer.status_code, made["priority"], made["category"], made["assignee"]) == (201, "high", "Printers", "olga@company.example")
     assert (made["tags"], made["watchers"], made["external_code"]) == (["toner"], ["Dan@x.example", "eve@x.example"], "SAP-Ä 42")
     assert made["contact"] == {"id": contact, "type": "lead", "name": "Carla"}
-    nothing = {"category": None, "assignee": None, "external_code": None, "contact_id": None}
+    nothing: dict[str, Any] = {"category": None, "assignee": None, "external_code": None, "contact_id": None}
     changed = await patch(rig, made["id"], **nothing, title=None, tags=None, watchers=None)
     assert {name: changed[name] for name in ("category", "assignee", "external_code", "contact")} == dict.fromkeys(
         ("category", "assignee", "external_code", "contact")

@@ -101,7 +101,7 @@ async def test_the_list_is_filtered_by_everything_a_view_can_say(rig: Rig) -> No
     await rig.api.patch("/tickets/1", json={"status": "closed", "priority": "high", "assignee": "Olga", "tags": ["vip"]})
     await rig.api.patch("/tickets/2", json={"status": "waiting", "category": "Printers", "assignee": "bob"})
     await rig.api.delete("/tickets/4")
-    for params, expected in [
+    asked: list[tuple[dict[str, Any], list[int]]] = [
         ({"status": "closed"}, [1]),
         ({"status": ["closed", "waiting"]}, [2, 1]),
         ({"assignee": "me"}, [1]),
@@ -113,6 +113,7 @@ async def test_the_list_is_filtered_by_everything_a_view_can_say(rig: Rig) -> No
         ({"status": ["open", "waiting"], "assignee": "me"}, []),
         ({"category": "a\x00b"}, []),
         ({}, [3, 2, 1]),
-    ]:
+    ]
+    for params, expected in asked:
         assert [ticket["id"] for ticket in (await rig.get("/tickets", **params))["items"]] == expected, params
     assert (await rig.api.get("/tickets", params={"status": "burning"})).status_code == 422
