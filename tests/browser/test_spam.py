@@ -60,7 +60,7 @@ def test_a_colleague_is_refused_with_the_reason_at_the_field(watched: Watched, w
 def test_an_entry_is_taken_off_with_or_without_what_it_concerned(watched: Watched, world: World, *, restore: bool) -> None:
     watched.go("/spam")
     page = watched.page
-    page.get_by_label("Restore tickets and held mails").set_checked(restore)
+    page.get_by_label("Restore what it stopped").set_checked(restore)
     page.get_by_role("button", name="Take win@lottery.example off the list").click()
     said = "3 tickets restored and 41 held mails sent on their way again" if restore else "What it removed stays removed."
     expect(page.get_by_text(said)).to_be_visible()
