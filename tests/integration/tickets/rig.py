@@ -41,6 +41,7 @@ from tickets.adapters.tables import MESSAGING, METADATA
 from tickets.api import routers
 from tickets.app import JOBS, make_consumers
 from tickets.jobs import Jobs
+from tickets.search import Search
 from tickets.settings import Settings
 from tickets.sweep import Sweep
 
@@ -113,6 +114,7 @@ class Rig:
         self.commands, self.scanners, self.deliveries = (consumers[topic] for topic in (TICKET_COMMANDS, SCANNERS, MAIL_DELIVERIES))
         self.archive = Archive(self.settings.archive_url)
         self.jobs = Jobs(self.outbox, JOBS)
+        self.search = Search(self.engine, self.settings.search_languages)
         self.sweep = Sweep(self.outbox, timedelta(seconds=900), 1.0)
         app = FastAPI()
         install_problems(app)
@@ -126,6 +128,7 @@ class Rig:
         names = ", ".join(f'"{table.name}"' for table in METADATA.sorted_tables)
         async with self.engine.begin() as conn:
             await conn.execute(text(f"truncate {names} restart identity cascade"))
+        await self.search.prepare()
         await self.add_scanner("s1", OWN)
 
     async def stop(self) -> None:
@@ -144,6 +147,11 @@ class Rig:
 
     async def run_jobs(self) -> None:
         while await self.jobs._step():
+            pass
+
+    async def read_for_search(self) -> None:
+        """What changed until now can be found by its words."""
+        while await self.search.step():
             pass
 
     async def emitted(self, topic: str) -> list[dict[str, Any]]:

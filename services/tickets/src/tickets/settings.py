@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import ServiceSettings
+
+LANGUAGES = (
+    "arabic,armenian,basque,catalan,danish,dutch,english,estonian,finnish,french,german,greek,hindi,hungarian,indonesian,irish,italian,"
+    "lithuanian,nepali,norwegian,portuguese,romanian,russian,serbian,simple,spanish,swedish,tamil,turkish,yiddish"
+)
+"""Postgres' own text search configurations; `simple` has no stems."""
 
 
 class Settings(ServiceSettings):
@@ -30,3 +36,11 @@ class Settings(ServiceSettings):
     webhook_timeout_seconds: float = Field(default=15.0, gt=0, le=60, description="For a webhook's whole answer")
     webhook_log_days: int = Field(default=30, ge=1, description="Days that finished deliveries of webhooks are kept")
     purge_deleted_after_days: int = Field(default=0, ge=0, description="Deleted tickets are removed for good after so many days; 0 never")
+
+    @field_validator("search_languages")
+    @classmethod
+    def _are_known(cls, value: str) -> str:
+        if unknown := set(value.split(",")) - set(LANGUAGES.split(",")):
+            message = f"Postgres knows no language {', '.join(sorted(unknown))}; choose from {LANGUAGES}"
+            raise ValueError(message)
+        return value
