@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.events import Action, ActionType, Candidate, CommandKind, Lookup, TicketCommand
+from shared.mail.model import Address
 from tests.integration.tickets.history import History
 from tests.integration.tickets.rig import CREATE, REPLY, Rig, command, mail, update
 from tickets.adapters.past import READ_ONLY
@@ -108,6 +109,26 @@ async def test_each_command_stands_for_itself(rig: Rig) -> None:
     first = command(mail(message_id="<a@x>"), [REPLY, CREATE])
     answer = command(mail(references=["<a@x>"]), [REPLY, CREATE])
     assert [item["outcome"] for item in await rig.resolve(first, answer, first)] == ["ticket"] * 3
+
+
+async def test_a_ticket_merged_since_is_where_its_messages_are_today_however_young_that_one_is(rig: Rig) -> None:
+    await rig.carry_out(command(mail(message_id="<a@x>", subject="Order 17")))
+    answer = command(mail(references=["<a@x>"], to=[Address(address="help+1@company.example")]), [REPLY, CREATE])
+    await rig.carry_out(answer)
+    await rig.carry_out(command(mail(subject="Younger")))
+    assert (await rig.api.post("/tickets/1/merge", json={"into": 2})).status_code == 200
+    for tried in [REPLY, update("1"), update("Order 17", Lookup.TITLE)]:
+        assert await resolve_one(rig, answer, tried, CREATE) == ("update", tried.rule_id, 2)
+    bare = answer.model_copy(update={"mail": answer.mail and answer.mail.model_copy(update={"references": [], "to": []})})
+    assert await resolve_one(rig, bare, update("2"), CREATE) == ("ticket", "r-create", None)
+    by_address = answer.model_copy(update={"mail": answer.mail and answer.mail.model_copy(update={"references": []})})
+    assert await resolve_one(rig, by_address, REPLY, CREATE) == ("update", "r-reply", 2)
+
+
+async def test_a_lead_is_not_made_by_asking(rig: Rig) -> None:
+    making = Candidate(rule_id="l", rule_name="L", action=Action(type=ActionType.LINK_SENDER, create_lead=True))
+    assert await resolve_one(rig, command(), making, CREATE) == ("link", "l", None)
+    assert (await rig.get("/leads"))["items"] == []
 
 
 async def test_status_deletion_and_spam_list_are_as_they_are_today(rig: Rig) -> None:
