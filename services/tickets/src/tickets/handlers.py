@@ -22,14 +22,13 @@ from tickets.adapters.save import Done, Numbers, next_history_ids, save
 from tickets.adapters.tables import scanners
 from tickets.domain.carry_out import apply, carry_out
 from tickets.domain.keys import address_key, lock_names
-from tickets.domain.state import Change, Desk, Effects, MailState
+from tickets.domain.state import BY_MAIL, Change, Desk, Effects, MailState
 from tickets.domain.storable import storable, without_nul
 from tickets.erasure.refusing import names_erased, without_erased
 from tickets.events import emit_outcome, emit_ticket_event
 
 log = get_logger("tickets")
 
-BY_MAIL = "mail"
 REASON_CHARS = 2000
 ESCAPED_NUL = b"\\u0000"
 
