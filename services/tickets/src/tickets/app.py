@@ -21,6 +21,7 @@ from tickets.registry.connecting import connect_next
 from tickets.registry.importing import JOB_KIND as IMPORT
 from tickets.registry.importing import import_next
 from tickets.retention import Retention
+from tickets.search import Search
 from tickets.settings import Settings
 from tickets.spam import JOB_KIND as SPAM
 from tickets.spam import mark_next
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         service.consume(consumer)
     service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
     service.loop(jobs.run)
+    service.loop(Search(service.engine, settings.search_languages).run)
     service.loop(make_sender(service.outbox, settings).run)
     service.loop(eraser.run)
     service.loop(Retention(service.outbox, settings.purge_deleted_after_days).run)
