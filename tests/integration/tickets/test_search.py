@@ -98,7 +98,7 @@ async def test_people_are_found_by_name_address_local_part_and_domain(rig: Rig) 
     number = await opened(
         rig, sender="anna.rossi+vip@north.customer.example", to=[Address(name="Büro Süd", address="buero@company.example")]
     )
-    other = await opened(rig, sender="bob@elsewhere.example")
+    other = await opened(rig, sender="bob@elsewhere.example", message_id="<1@elsewhere.example>")
     contact = (await rig.api.post("/contacts", json={"name": "Giuseppina Verdi", "addresses": ["pina@verdi.example"]})).json()
     about = await by_hand(rig, "About her", contact_id=contact["id"], watchers=["carla@watch.example"])
     for q in (
