@@ -50,4 +50,13 @@ update messages set folds = '[{"kind": "signature", "start": 2, "end": 9}]' wher
 insert into mails (mail_id, run, revision, type, scanner_id, sender_folded, received_at, at, record_type, record_id)
     values ('mail-3', 1, 1, 'link', 's1', 'anna@customer.example', '2026-11-02 12:00+00', now(), 'contact', 'c1');
 """
-ROWS: Final = {"0001": FIRST, "0002": FIRST + SECOND}
+THIRD: Final = """
+update contacts set folded_name = 'anna keller', words = 'anna keller anna@customer.example' where id = 'c1';
+insert into contacts (id, type, name, folded_name, words) values ('l1', 'lead', 'Bo', 'bo', 'bo bo@firm.example');
+insert into contact_addresses (type, folded, contact_id, address) values ('lead', 'bo@firm.example', 'l1', 'bo@firm.example');
+insert into watchers (ticket_id, folded, address) values (1, 'bo@firm.example', 'bo@firm.example');
+insert into ticket_changes (ticket_id, at, actor, type, changes) values
+    (1, now(), 'user:olga@company.example', 'updated', '[{"field": "status", "before": "open", "after": "waiting"}]');
+insert into desk_settings (name, value) values ('status_names', '{"open": "New"}');
+"""
+ROWS: Final = {"0001": FIRST, "0002": FIRST + SECOND, "0003": FIRST + SECOND + THIRD}
