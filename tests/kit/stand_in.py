@@ -5,7 +5,6 @@ What it answers are the models of `shared.api`, so a page that reads a field the
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ from shared import api
 from shared.http import ProblemError, install_problems
 from tests.kit.stand_in_erasures import serve_erasures
 from tests.kit.stand_in_fetcher import serve_fetcher
+from tests.kit.stand_in_registry import serve_registry
 from tests.kit.stand_in_rules import serve_rules
 from tests.kit.stand_in_simulations import serve_simulations
 from tests.kit.stand_in_spam import serve_spam
@@ -27,14 +27,14 @@ def stand_in(world: World) -> FastAPI:
     """The application; it refuses the next change with `world.refuse` when a test sets it."""
     app = FastAPI()
     install_problems(app)
-    tickets = (serve_tickets, serve_erasures)
     parts = (
         serve_fetcher,
         serve_rules,
         serve_simulations,
         serve_spam,
-        *tickets,
-        _serve_contacts,
+        serve_tickets,
+        serve_erasures,
+        serve_registry,
         _serve_notifier,
         _serve_all,
         serve_webhooks,
@@ -50,32 +50,6 @@ def stand_in(world: World) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-def _serve_contacts(app: FastAPI, world: World) -> None:
-    @app.get("/contacts")
-    def contacts(q: str = "") -> api.Page[api.Record]:
-        return api.Page(items=[item for item in world.contacts.values() if q.lower() in item.name.lower()])
-
-    @app.post("/contacts", status_code=201)
-    def create(wanted: api.RecordIn) -> api.Record:
-        made = api.Record(
-            **wanted.model_dump(), id=str(uuid4()), type="contact", created_at=datetime.now(UTC), updated_at=datetime.now(UTC)
-        )
-        world.contacts[made.id] = made
-        return made
-
-    @app.get("/contacts/{key}")
-    def contact(key: str) -> api.Record:
-        return one(world.contacts, key, "contact")
-
-    @app.patch("/contacts/{key}")
-    def change(key: str, patch: api.RecordPatch) -> api.Record:
-        return changed(world.contacts, key, patch.model_dump(exclude_unset=True))
-
-    @app.delete("/contacts/{key}", status_code=204)
-    def delete(key: str) -> None:
-        world.contacts.pop(key)
 
 
 def _serve_notifier(app: FastAPI, world: World) -> None:

@@ -8,6 +8,7 @@ from shared import api
 from shared.http import ProblemError, not_found
 from tests.kit.stand_in_desk import changes, messages, saved_views, ticket_settings, tickets
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
+from tests.kit.stand_in_records import registry
 from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
 from tests.kit.stand_in_webhook_data import deliveries, webhooks
 
@@ -67,16 +68,8 @@ class World:
                 last_hit_at=ago(hours=2),
             )
         }
-        self.contacts = {
-            "c1": api.Record(
-                id="c1",
-                type="contact",
-                name="Anna Keller",
-                addresses=["anna@customer.example", "a.keller@customer.example"],
-                created_at=ago(days=9),
-                updated_at=ago(days=9),
-            )
-        }
+        self.registry = registry()
+        self.contacts = self.registry["contact"]
         self.webhooks = {item.id: item for item in webhooks()}
         self.webhook_calls = {item.id: item for item in deliveries()}
         self.letters = {"rules": [_letter()]}
@@ -100,6 +93,8 @@ class World:
             self.mails,
             self.spam,
             self.contacts,
+            self.registry["account"],
+            self.registry["lead"],
             self.webhooks,
             self.webhook_calls,
             self.letters,

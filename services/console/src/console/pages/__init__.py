@@ -6,7 +6,6 @@ from fastapi import APIRouter
 
 from console.dependencies import Dependencies
 from console.pages import (
-    contacts,
     desk_settings,
     entry,
     erasures,
@@ -18,6 +17,9 @@ from console.pages import (
     mails,
     oauth,
     originals,
+    registry,
+    registry_import,
+    registry_merge,
     rule_edit,
     rule_examples,
     rule_files,
@@ -47,6 +49,8 @@ def pages_router(_deps: Dependencies) -> APIRouter:
     router.include_router(files.router)
     # `tickets` last of its sort: /tickets/spam is no ticket's number.
     # `mailbox_edit` before `mailboxes`: /mailboxes/new is no mailbox's id. `rule_edit` last of the rules' for the like reason.
+    # `registry_import` before `registry`: /contacts/import is no contact's id.
+    registry_parts = (registry_import, registry_merge, registry)
     rule_parts = (rules, rule_versions, rule_files, rule_examples, simulations, rule_edit)
     ticket_parts = (ticket_list, ticket_views, ticket_new, spam_tickets, ticket_acts, ticket_answers, originals, tickets)
     for part in (
@@ -60,7 +64,7 @@ def pages_router(_deps: Dependencies) -> APIRouter:
         mailboxes,
         mails,
         spam,
-        contacts,
+        *registry_parts,
         erasures,
         senders,
         status,
