@@ -42,6 +42,11 @@ async def test_those_in_cc_watch_and_one_an_operator_removed_stays_removed(rig: 
     ]
 
 
+async def test_a_ticket_that_many_watch_is_shown(rig: Rig) -> None:
+    await rig.carry_out(command(mail(cc=[Address(address=f"c{number}@x.example") for number in range(60)])))
+    assert len((await rig.get("/tickets/1"))["watchers"]) == 60
+
+
 async def test_the_history_says_what_each_mail_of_a_batch_changed(rig: Rig) -> None:
     first, stranger = command(), command(mail("eve@other.example"), [update("1")])
     await rig.carry_out(first)

@@ -54,7 +54,7 @@ class Ticket(ApiModel):
     recipients: list[str] = []
     contact: RecordRef | None = Field(default=None, description="The contact, else account, else lead, with the sender's address")
     external_code: ExternalCode | None = None
-    watchers: Watchers = []
+    watchers: list[str] = Field(default=[], description="Who gets a copy of each answer; mails may bring more than may be set at once")
     linked_ticket_id: int | None = Field(default=None, description="The ticket this one continues or points at")
     merged_into: int | None = Field(default=None, description="The ticket that has its messages now")
     attachments: list[AttachmentView] = []
