@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ MAX_CELL: Final = 200
 MAX_ADDRESS: Final = 320
 _SEPARATOR_LINE: Final = re.compile(r'\A"?sep=([,;\t])"?\r?\n', re.IGNORECASE)
 """A first line by which spreadsheets say how they separate."""
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -74,7 +74,7 @@ def read_table(text: str, sort: RecordType, delimiter: str | None = None) -> Tab
 
 def _delimiter(text: str, sort: RecordType) -> str:
     """The one by which the header has the most columns we know."""
-    header = next((line for line in io.StringIO(text, newline=None) if line.strip(",;\t \n")), "")
+    header = next((line.rstrip("\r\n") for line in _lines_of(text) if line.strip(",;\t \r\n")), "")
 
     def known(delimiter: str) -> tuple[int, int]:
         cells = next(csv.reader([header], delimiter=delimiter), [])
@@ -84,9 +84,14 @@ def _delimiter(text: str, sort: RecordType) -> str:
     return max(DELIMITERS, key=known)
 
 
+def _lines_of(text: str) -> Iterator[str]:
+    """Lines with their ends: CRLF, LF or CR; the reader puts those within quotes together again."""
+    return (found.group() for found in _LINE.finditer(text))
+
+
 def _rows(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[str] | str]]:
     """Number and cells of each row that is not blank; in place of the cells what is wrong with its quotes."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines_of(text), delimiter=delimiter, strict=True)
     while True:
         number = reader.line_num + first
         try:
