@@ -40,7 +40,8 @@ async def read_again(conn: AsyncConnection, ticket_ids: Collection[int]) -> None
 
 
 async def read_all_again(conn: AsyncConnection) -> None:
-    """Every ticket, after those that somebody changed."""
+    """Every ticket, after those that somebody changed. It is one statement, and takes as long as it takes."""
+    await conn.execute(text("set local statement_timeout = 0"))
     await conn.execute(_QUEUE_ALL)
 
 
