@@ -186,10 +186,13 @@ def test_conditions_of_every_sort_are_filled_in(watched: Watched, world: World) 
     expect(third.get_by_text("such as 500 KB")).to_be_visible()
     third.get_by_label("Value").fill("2.5 MB")
     page.get_by_label("File it with the sender").check()
+    page.get_by_label("With the", exact=True).select_option("account")
+    page.get_by_label("Make a lead where no record has the address").check()
     accessible(page)
     page.get_by_role("button", name="Save").click()
     told = "If Header X-Campaign begins with “spring” and Kind of mail is “mailing list or bulk” and an attachment is larger than “2.5 MB”"
-    expect(page.locator("li.rule").last).to_contain_text(f"{told}: file it with the contact who has the sender's address.")
+    filed = "file it with the account that has the sender's address, or with a new lead when there is none"
+    expect(page.locator("li.rule").last).to_contain_text(f"{told}: {filed}.")
     made = next(rule for rule in world.rules.values() if rule.name == "Campaigns")
     assert [(item.header, item.value) for item in made.conditions] == [("X-Campaign", "spring"), (None, "list"), (None, "2.5 MB")]
 
