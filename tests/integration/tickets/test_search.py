@@ -135,14 +135,7 @@ async def test_a_number_finds_its_ticket_first_and_pages_lose_and_repeat_nothing
     assert await found(rig, "2") == [2, 6, 5, 4, 3, 1]
     assert await found(rig, "#2") == [2, 6, 5, 4, 3, 1]
     for limit in (1, 2, 4):
-        seen, cursor = [], None
-        while True:
-            page = await rig.get("/tickets", q="2", limit=limit, **({"cursor": cursor} if cursor else {}))
-            seen += [item["id"] for item in page["items"]]
-            cursor = page["next"]
-            if cursor is None:
-                break
-        assert seen == [2, 6, 5, 4, 3, 1]
+        assert await all_pages(rig, limit, q="2") == [2, 6, 5, 4, 3, 1]
     assert await found(rig, "99999999999999999999") == []
 
 
@@ -271,3 +264,33 @@ async def test_a_change_waits_for_no_backlog(rig: Rig) -> None:
     await rig.api.patch("/tickets/60", json={"title": "Urgent matter"})
     assert await rig.search.step() == 50
     assert await found(rig, "urgent") == [60]
+
+
+@pytest.mark.parametrize(("far_limit", "steps"), [(4000, 32), (2, 32), (2, 1)])
+async def test_pages_over_numbers_far_apart_lose_and_repeat_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, far_limit: int, steps: int
+) -> None:
+    monkeypatch.setattr("tickets.adapters.ticket_search.READ_ONE_BY_ONE", 3)
+    monkeypatch.setattr("tickets.adapters.ticket_search.FAR_LIMIT", far_limit)
+    monkeypatch.setattr("tickets.adapters.ticket_search.MAX_STEPS", steps)
+    starts = (1, 65_530, 200_000, 900_000, 1_048_570, 2_000_000, 7_000_000)
+    for start in starts:
+        async with rig.engine.begin() as conn:
+            await conn.execute(text(f"alter table tickets alter column id restart with {start}"))
+        await rig.carry_out(*(command(mail(subject=f"Scattered {'even' if place % 2 else 'odd'}")) for place in range(10)))
+    await rig.read_for_search()
+    expected = sorted((start + place for start in starts for place in range(10)), reverse=True)
+    assert await all_pages(rig, 7, q="scattered") == expected
+    assert await all_pages(rig, 3, q="even") == expected[::2]
+    assert await all_pages(rig, 7, q="odd", tag="nothing") == []
+
+
+async def all_pages(rig: Rig, limit: int, **params: Any) -> list[int]:
+    """Numbers of all pages, in order."""
+    seen, cursor = [], None
+    while True:
+        page = await rig.get("/tickets", limit=limit, **params, **({"cursor": cursor} if cursor else {}))
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            return seen
