@@ -56,8 +56,8 @@ async def _what_was_there_is_there(rig: tickets_rig.Rig) -> None:
 
 async def _it_works_on(rig: tickets_rig.Rig) -> None:
     """The customer answers our mail of before the upgrade; the old spammer is stopped; a ticket deleted as spam comes back."""
-    refers = {"in_reply_to": ["<ours@company.example>"]}
-    answer = tickets_rig.command(tickets_rig.mail("anna@customer.example", **refers), [tickets_rig.REPLY, tickets_rig.CREATE])
+    content = tickets_rig.mail("anna@customer.example", in_reply_to=["<ours@company.example>"])
+    answer = tickets_rig.command(content, [tickets_rig.REPLY, tickets_rig.CREATE])
     spam = tickets_rig.command(tickets_rig.mail("win@lottery.example"))
     await rig.carry_out(answer, spam)
     assert [(await rig.outcome(one.mail_id))["type"] for one in (answer, spam)] == ["update", "spam"]

@@ -95,8 +95,10 @@ class ModelDesk:
         return next((number for number in alive if self._takes_part(number, mail)), None) or next(iter(alive), None)
 
     def _by_title(self, title: str) -> int | None:
-        found = [number for number, one in self.tickets.items() if one.title == title and not one.deleted and one.merged_into is None]
-        return max(found, default=None)
+        """The newest that has its messages still; where all were merged, what the newest became part of."""
+        named = [number for number, one in self.tickets.items() if one.title == title and not one.deleted]
+        whole = [number for number in named if self.tickets[number].merged_into is None]
+        return self._alive(max(whole or named)) if named else None
 
     def _alive(self, number: int) -> int | None:
         """The ticket, or where it was merged to; None where that is deleted or there never was one."""

@@ -328,8 +328,8 @@ def test_an_endless_chain_of_merges_leads_nowhere() -> None:
     ],
 )
 def test_a_plus_address_of_a_mailbox_names_its_ticket(to: str, found: bool) -> None:
-    for fields in ({"to": ["bob@customer.example", to]}, {"cc": [to]}):
-        assert (carry_out(command(BY_CONVERSATION, **fields), desk(), NOON).change is Change.APPENDED) is found
+    for one in (command(BY_CONVERSATION, to=["bob@customer.example", to]), command(BY_CONVERSATION, cc=[to])):
+        assert (carry_out(one, desk(), NOON).change is Change.APPENDED) is found
 
 
 def test_a_known_message_id_is_stronger_than_a_plus_address() -> None:
