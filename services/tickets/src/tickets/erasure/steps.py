@@ -19,9 +19,7 @@ from tickets.domain.keys import id_key
 from tickets.events import emit_ticket_event
 
 BY: Final = "system"
-KEPT_TICKETS: Final = (
-    "Of tickets the person opened: number, status, dates, history, and what you wrote to the person, without recipient."
-)
+KEPT_TICKETS: Final = "Of tickets the person opened: number, status, dates, history, and what you wrote to the person, without recipient."
 KEPT_MAILS: Final = "Of each mail removed: its id and outcome, so that it is never handled again."
 
 
