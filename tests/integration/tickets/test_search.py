@@ -266,12 +266,12 @@ async def test_a_change_waits_for_no_backlog(rig: Rig) -> None:
     assert await found(rig, "urgent") == [60]
 
 
-@pytest.mark.parametrize(("far_limit", "steps"), [(4000, 32), (2, 32), (2, 1)])
+@pytest.mark.parametrize(("large_limit", "steps"), [(4000, 32), (2, 32), (2, 1)])
 async def test_pages_over_numbers_far_apart_lose_and_repeat_nothing(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, far_limit: int, steps: int
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, large_limit: int, steps: int
 ) -> None:
     monkeypatch.setattr("tickets.adapters.ticket_search.READ_ONE_BY_ONE", 3)
-    monkeypatch.setattr("tickets.adapters.ticket_search.FAR_LIMIT", far_limit)
+    monkeypatch.setattr("tickets.adapters.ticket_search.LARGE_LIMIT", large_limit)
     monkeypatch.setattr("tickets.adapters.ticket_search.MAX_STEPS", steps)
     starts = (1, 65_530, 200_000, 900_000, 1_048_570, 2_000_000, 7_000_000)
     for start in starts:

@@ -16,7 +16,7 @@ from shared.messaging.errors import is_race, is_unavailable
 from shared.observability import RETRIES, SEARCH_AGE, SEARCH_WAITING, get_logger
 from tickets.adapters.search_queue import read_all_again, take, waiting
 from tickets.adapters.search_store import Readable, choose_languages, known_languages, readable, remove, stems_of, write
-from tickets.domain.search_document import FAR_BITS, NEAR_BITS, block_mark, filter_mark, read_words, vector
+from tickets.domain.search_document import BLOCKS, block_mark, filter_mark, read_words, vector
 
 log = get_logger("search")
 
@@ -120,5 +120,5 @@ def _raise_passing(error: DBAPIError) -> None:
 def _marks(one: Readable) -> list[str]:
     row = one.row
     names = ("status", "source", "scanner_id", "contact_id", "assignee", "priority", "category")
-    blocks = [block_mark(bits, row.id) for bits in (NEAR_BITS, FAR_BITS)]
+    blocks = [block_mark(bits, row.id) for bits in BLOCKS]
     return [*blocks, *(filter_mark(name, getattr(row, name)) for name in names), *(filter_mark("tag", tag) for tag in row.tags)]

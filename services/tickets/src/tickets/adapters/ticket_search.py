@@ -2,8 +2,8 @@
 
 An inverted index finds all matches of a common word before the newest fifty can be told. So the search goes back in steps: the newest
 tickets are read one by one, which fills a page where the words are common; then comes one block of 65,536 numbers, of which the index
-gives few where they are not; then blocks of a million, where they are rare. Where a million holds more than can be sorted at a glance,
-it is gone through by the smaller blocks. A ticket has the marks of its blocks among its words, so the index itself keeps to them.
+gives few where they are not; then larger blocks, up to a million, where they are rare. Where a large block holds more than can be sorted at
+a glance, the steps begin anew with a small one. A ticket has the marks of its blocks among its words, so the index itself keeps to them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tickets.adapters.search_store import stems_of
 from tickets.adapters.tables import ticket_search, tickets
-from tickets.domain.search_document import FAR_BITS, NEAR_BITS, Stems, block_mark
+from tickets.domain.search_document import BLOCKS, Stems, block_mark
 from tickets.domain.search_query import Term, query_of, telling, words_to_stem
 
 READ_ONE_BY_ONE: Final = 2048
-FAR_LIMIT: Final = 4000
+LARGE_LIMIT: Final = 4000
 MAX_STEPS: Final = 32
 """Looks at the index for one page. The next page goes on from there; this one may be short, or empty."""
 
@@ -35,10 +35,6 @@ class Sought:
     stems: Stems
     conditions: Sequence[ColumnElement[bool]]
     marks: Sequence[str]
-
-    def query(self, *blocks: str) -> str:
-        """The `tsquery` within the blocks."""
-        return query_of(self.terms, self.stems, [*blocks, *self.marks])
 
 
 @dataclass(frozen=True)
@@ -78,38 +74,38 @@ async def _one_by_one(conn: AsyncConnection, what: Sought, top: int, limit: int)
 
 async def _by_index(conn: AsyncConnection, what: Sought, found: Found, limit: int) -> Found:
     """On from what was read one by one."""
-    numbers, low, crowded = found.numbers, found.low, None
-    for step in range(MAX_STEPS):
+    numbers, low, size = found.numbers, found.low, 0
+    for _ in range(MAX_STEPS):
         if len(numbers) >= limit or low <= 1:
             break
-        bits, more, block = FAR_BITS, None, (low - 1) >> FAR_BITS
-        if step and block != crowded:
-            more = await _far(conn, what, low, limit - len(numbers))
-            crowded = block if more is None else None
+        bits = BLOCKS[size]
+        more = await (_large if size else _small)(conn, what, bits, low, limit - len(numbers))
         if more is None:
-            bits, more = NEAR_BITS, await _near(conn, what, low, limit - len(numbers))
-        numbers, low = [*numbers, *more], max((low - 1) >> bits << bits, 1)
+            size = 0
+            continue
+        numbers, low, size = [*numbers, *more], max((low - 1) >> bits << bits, 1), min(size + 1, len(BLOCKS) - 1)
     return Found(numbers, numbers[-1] if len(numbers) >= limit else low)
 
 
-async def _near(conn: AsyncConnection, what: Sought, low: int, limit: int) -> Sequence[int]:
-    """In the small block below `low`."""
-    matches = _matches(what.query(block_mark(NEAR_BITS, low - 1)), low).cte("matches").prefix_with("materialized", dialect="postgresql")
+async def _small(conn: AsyncConnection, what: Sought, bits: int, low: int, limit: int) -> Sequence[int]:
+    """In the block below `low`; Postgres sorts what its index finds there."""
+    matches = _matches(what, bits, low).cte("matches").prefix_with("materialized", dialect="postgresql")
     query = select(tickets.c.id).join(matches, matches.c.ticket_id == tickets.c.id).where(*what.conditions)
     return (await conn.execute(query.order_by(tickets.c.id.desc()).limit(limit))).scalars().all()
 
 
-async def _far(conn: AsyncConnection, what: Sought, low: int, limit: int) -> Sequence[int] | None:
-    """In the large block below `low`; None where the index finds too many there."""
-    matches = _matches(what.query(block_mark(FAR_BITS, low - 1)), low).limit(FAR_LIMIT + 1)
-    numbers = (await conn.execute(matches)).scalars().all()
-    if len(numbers) > FAR_LIMIT:
+async def _large(conn: AsyncConnection, what: Sought, bits: int, low: int, limit: int) -> Sequence[int] | None:
+    """In the block below `low`; None where the index finds too many there."""
+    matches = (await conn.execute(_matches(what, bits, low).limit(LARGE_LIMIT + 1))).scalars().all()
+    if len(matches) > LARGE_LIMIT:
         return None
-    query = select(tickets.c.id).where(tickets.c.id.in_(numbers), *what.conditions)
-    return (await conn.execute(query.order_by(tickets.c.id.desc()).limit(limit))).scalars().all()
+    listed = select(tickets.c.id).where(tickets.c.id == func.any(bindparam("numbers", type_=ARRAY(BigInteger))), *what.conditions)
+    query = listed.order_by(tickets.c.id.desc()).limit(limit)
+    return (await conn.execute(query, {"numbers": list(matches)})).scalars().all()
 
 
-def _matches(query: str, low: int) -> Any:
+def _matches(what: Sought, bits: int, low: int) -> Any:
+    query = query_of(what.terms, what.stems, [block_mark(bits, low - 1), *what.marks])
     words = ticket_search.c.words.bool_op("@@")(_tsquery(query))
     return select(ticket_search.c.ticket_id).where(words, ticket_search.c.ticket_id < low)
 

@@ -24,8 +24,8 @@ MAX_PLACE: Final = 16_000
 MAX_PLACES: Final = 200
 GAP: Final = 10
 """Places between two texts, so that no phrase spans them."""
-NEAR_BITS: Final = 16
-FAR_BITS: Final = 20
+BLOCKS: Final = (16, 18, 20)
+"""A ticket is marked with its blocks of 65,536, 262,144 and 1,048,576 numbers."""
 
 Stems = Mapping[str, Collection[str]]
 """The stems of a word, over all languages."""
