@@ -72,7 +72,7 @@ def test_the_state_tells_what_an_administrator_asks(watched: Watched) -> None:
 def test_tokens_are_shown_with_their_end_and_why_they_were_not_renewed(watched: Watched) -> None:
     watched.go("/mailboxes/ending")
     tokens = watched.page.get_by_role("region", name="Sign-in with Google")
-    expect(tokens).to_contain_text(re.compile(r"Token ends\s*in \d min \(renewed before that\)"))
+    expect(tokens).to_contain_text(re.compile(r"Token ends\s*in \d+ (min|s) \(renewed before that\)"))
     watched.go("/mailboxes/lapsed")
     expect(watched.page.get_by_text("the consent withdrawn. Sign in again.")).to_have_count(1)
     expect(watched.page.get_by_role("button", name="Sign in again with Microsoft 365")).to_be_visible()

@@ -19,13 +19,21 @@ from local.home import Home
 from tests.kit.browsing import ADMINISTRATOR, Watched, new_context
 from tests.kit.eventually import eventually
 from tests.kit.mail import Mailbox, compose, submit
-from tests.kit.stack import TestStack
+from tests.kit.stack import TestStack, make_stack
 from tests.kit.system import System
 
 pytestmark = [pytest.mark.browser, pytest.mark.connected, pytest.mark.timeout(400)]
 
 SOON_S = 60.0
 SOON_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[TestStack]:
+    """Of its own: on one that another system used there would be mailboxes before the first page is seen."""
+    made = make_stack()
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="module")
