@@ -1,7 +1,7 @@
 """Desks of 10,000, 100,000 and 1,000,000 tickets: what people and mails ask of them takes as long on each.
 
 The service's own API and consumers on a real Postgres; the three desks are asked in turn, so that whatever else the machine does hits all
-of them. Takes eight to nine minutes, most of it for making the desks, and 7 GB of disk.
+of them. Takes a quarter of an hour on two cores that do other work, most of it for making the desks, and 7 GB of disk.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ async def test_nothing_takes_twice_as_long_with_a_hundred_times_the_tickets(desk
     low, high = SIZES[0], SIZES[-1]
     ratios = {kind: (median(by[high]) / median(by[low]), p95(by[high]) / p95(by[low])) for kind, by in kinds.items()}
     print("".join(f"\n  {kind:22} median x {middle:.2f}, p95 x {slow:.2f}" for kind, (middle, slow) in ratios.items()))
-    assert {kind: ratio for kind, ratio in ratios.items() if kind != READING and max(ratio) > ASKED} == {}
+    assert {kind: slow for kind, (_, slow) in ratios.items() if kind != READING and slow > ASKED} == {}
 
 
 async def measure(desks: Mapping[int, Rig]) -> tuple[Times, Times]:
