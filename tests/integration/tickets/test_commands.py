@@ -208,20 +208,20 @@ async def test_racing_mails_of_one_conversation_make_one_ticket(rig: Rig, other_
     assert [ticket["message_count"] for ticket in await rig.tickets()] == [2] * 10
 
 
-async def test_four_writers_make_each_ticket_once(rig: Rig, other_replica: Rig) -> None:
+async def test_eight_writers_make_each_ticket_once(rig: Rig, other_replica: Rig) -> None:
     commands = [
         command(
             mail(f"p{n % 7}@x.example", subject=f"T{n % 20}", references=[f"<c{n % 20}@x>"]),
             [REPLY, update(f"T{n % 20}", Lookup.TITLE), CREATE],
         )
-        for n in range(120)
+        for n in range(240)
     ]
-    writers = [rig, other_replica, rig, other_replica]
+    writers = [rig, other_replica] * 4
     # each command is delivered to two writers: a rebalance in the middle of a batch
     await asyncio.gather(*(writer.carry_out(*commands[n * 30 : n * 30 + 60], *commands[:30]) for n, writer in enumerate(writers)))
     tickets = await rig.tickets()
-    assert sum(ticket["message_count"] for ticket in tickets) == 120
+    assert sum(ticket["message_count"] for ticket in tickets) == 240
     outcomes = await rig.emitted("mail.outcomes")
-    assert len(outcomes) == len({outcome["mail_id"] for outcome in outcomes}) == 120
+    assert len(outcomes) == len({outcome["mail_id"] for outcome in outcomes}) == 240
     first = {ticket["title"] for ticket in tickets if ticket["linked_ticket_id"] is None}
     assert len(first) == len([ticket for ticket in tickets if ticket["linked_ticket_id"] is None]) == 20
