@@ -22,7 +22,7 @@ from sqlalchemy import event, text
 from shared.database import migrate
 from shared.events import TicketCommand
 from shared.service import migrations_folder
-from tests.benchmarks.growing_desk import SEED, make_desk, word
+from tests.benchmarks.growing_desk import LOADED, SEED, make_desk, word
 from tests.integration.tickets.rig import REPLY, Rig, command, mail
 from tests.kit.stack import TestStack
 from tickets.adapters.ticket_list import Filter, list_tickets
@@ -89,13 +89,23 @@ async def desks(stack: TestStack, tmp_path: Path) -> AsyncIterator[dict[int, Rig
 
 async def test_nothing_takes_twice_as_long_with_a_hundred_times_the_tickets(desks: dict[int, Rig]) -> None:
     await print_plans(desks[SIZES[-1]])
+    before = await sequential_scans(desks[SIZES[-1]])
     kinds, each = await measure(desks)
     show("each list and search", each)
     show("all", kinds)
     low, high = SIZES[0], SIZES[-1]
     ratios = {kind: (median(by[high]) / median(by[low]), p95(by[high]) / p95(by[low])) for kind, by in kinds.items()}
     print("".join(f"\n  {kind:22} median x {middle:.2f}, p95 x {slow:.2f}" for kind, (middle, slow) in ratios.items()))
+    assert await sequential_scans(desks[SIZES[-1]]) == before, "a table that grows was read from end to end"
     assert {kind: slow for kind, (_, slow) in ratios.items() if kind != READING and slow > ASKED} == {}
+
+
+async def sequential_scans(rig: Rig) -> dict[str, int]:
+    """How often each table that grows was read from end to end."""
+    query = text("select relname, seq_scan from pg_stat_user_tables where relname = any(:names)")
+    async with rig.engine.connect() as conn:
+        await conn.execute(text("select pg_stat_force_next_flush()"))
+        return {row.relname: row.seq_scan for row in await conn.execute(query, {"names": list(LOADED)})}
 
 
 async def measure(desks: Mapping[int, Rig]) -> tuple[Times, Times]:
