@@ -9,6 +9,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -32,6 +33,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 """No event is larger; producer and topic are set to it together, with room for the record's headers."""
 HEADROOM_BYTES = 64 * 1024
 ADMIN_TIMEOUT_MS = 15_000
+SERVED_TIMEOUT_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ BY_NAME = {topic.name: topic for topic in TOPICS}
 async def apply(bootstrap: str, namespace: str, replication_factor: int = 1) -> list[str]:
     """Create the topics that are missing and set the settings of those that exist; returns the names created.
 
-    Safe to run any number of times and by several at once. Raises KafkaError when the cluster refuses.
+    Returns once every partition is served, so that who writes next is not told of an unknown topic. Safe to run any number of
+    times and by several at once. Raises KafkaError when the cluster refuses, or does not serve them within 30 s.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
     await admin.start()
@@ -121,6 +124,7 @@ async def apply(bootstrap: str, namespace: str, replication_factor: int = 1) -> 
         missing = [topic for topic in TOPICS if topic.full_name(namespace) not in existing]
         if missing:
             await _create(admin, missing, namespace, replication_factor)
+            await _wait_until_served(bootstrap, namespace, missing)
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, t.full_name(namespace), t.configs()) for t in TOPICS])
         return [topic.full_name(namespace) for topic in missing]
     finally:
@@ -134,6 +138,20 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], namespace: s
         kind = for_code(error[1])
         if error[1] and not issubclass(kind, TopicAlreadyExistsError):
             raise kind(f"topic {error[0]}: {error[2] if len(error) > 2 else kind.__name__}")
+
+
+async def _wait_until_served(bootstrap: str, namespace: str, topics: list[Topic]) -> None:
+    """Kafka confirms topics, and names their leaders, before the leaders have made their files and take records: seconds on a slow disk.
+
+    So each leader is asked for the end of its partition; the library asks again until it answers.
+    """
+    partitions = [TopicPartition(topic.full_name(namespace), number) for topic in topics for number in range(topic.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=SERVED_TIMEOUT_MS)
+    await consumer.start()
+    try:
+        await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
 
 
 def main() -> int:
