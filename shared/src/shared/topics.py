@@ -33,7 +33,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 """No event is larger; producer and topic are set to it together, with room for the record's headers."""
 HEADROOM_BYTES = 64 * 1024
 ADMIN_TIMEOUT_MS = 15_000
-SERVED_TIMEOUT_MS = 30_000
+SERVED_TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ async def apply(bootstrap: str, namespace: str, replication_factor: int = 1) -> 
     """Create the topics that are missing and set the settings of those that exist; returns the names created.
 
     Returns once every partition is served, so that who writes next is not told of an unknown topic. Safe to run any number of
-    times and by several at once. Raises KafkaError when the cluster refuses, or does not serve them within 30 s.
+    times and by several at once. Raises KafkaError when the cluster refuses, or does not serve them within 60 s.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
     await admin.start()

@@ -13,7 +13,7 @@ from tests.kit.eventually import eventually
 from tests.kit.installation import Installation
 from tests.kit.ports import free_port
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.connected, pytest.mark.alone, pytest.mark.timeout(240)]
 
 FETCHERS = ["fetcher", "fetcher-2", "fetcher-3"]
 MAILBOXES = 9

@@ -31,7 +31,7 @@ class Child(ABC):
 
     stop_signal = signal.SIGTERM
     stop_seconds = 10.0
-    ready_seconds = 60.0
+    ready_seconds = 120.0
     start_again_seconds = 0.0
     """How long a process that ends while it starts is started again, for servers that wait for leftovers of a crash."""
     clean_exits = frozenset({0, -signal.SIGTERM})
