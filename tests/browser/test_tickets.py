@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from shared import api
 from shared.events import TicketEventType
@@ -117,6 +117,26 @@ def test_ticked_tickets_are_given_away_and_closed_at_once(watched: Watched, worl
     expect(page.get_by_role("status").filter(has_text="2 tickets are changed")).to_be_visible()
     expect(page).to_have_url(re.compile("source=mail"))
     assert {(world.tickets[key].status, world.tickets[key].assignee) for key in (125, 127)} == {("closed", "otto@company.example")}
+
+
+def test_what_is_ticked_and_chosen_stays_when_the_list_changes_meanwhile(watched: Watched, world: World) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = watched.page
+    page.route("**/live", hold)
+    watched.go("/tickets?source=mail")
+    page.get_by_label("Ticket 127").check()
+    page.get_by_label("New status").select_option("closed")
+    page.get_by_label("New status").focus()
+    world.tickets[128] = world.tickets[128].model_copy(update={"title": "Changed meanwhile"})
+    held[0].continue_()
+    expect(page.get_by_role("link", name="Changed meanwhile")).to_be_visible()
+    expect(page.get_by_label("Ticket 127")).to_be_checked()
+    expect(page.get_by_label("New status")).to_have_value("closed")
+    expect(page.get_by_label("New status")).to_be_focused()
 
 
 def test_the_keyboard_leads_through_the_list_and_into_the_answer(watched: Watched) -> None:
@@ -311,7 +331,7 @@ def test_a_picture_of_the_mail_is_shown_in_its_place(watched: Watched, world: Wo
     world.messages[128][3] = world.messages[128][3].model_copy(update={"html": html, "attachments": [file]})
     watched.go("/tickets/128")
     picture = watched.page.frame_locator("iframe").get_by_role("img", name="Logo")
-    watched.page.locator("iframe").scroll_into_view_if_needed()
+    watched.page.keyboard.press("End")  # it is loaded when it comes into view
     expect(picture).to_have_js_property("naturalWidth", 1)
 
 

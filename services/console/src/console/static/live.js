@@ -13,25 +13,41 @@
     return new Set([...place.querySelectorAll("input[name=id]:checked")].map((box) => box.value));
   }
 
-  function restore(chosen, known, focused) {
+  // What is chosen for the ticked tickets and not sent yet.
+  function choices() {
+    return [...place.querySelectorAll("select[id]")].map((select) => [select.id, select.value]);
+  }
+
+  function restore(chosen, picked, known, focused) {
+    for (const [id, value] of picked) {
+      const select = place.querySelector(`#${CSS.escape(id)}`);
+      if (select && [...select.options].some((option) => option.value === value)) select.value = value;
+    }
     for (const box of place.querySelectorAll("input[name=id]")) {
       box.checked = chosen.has(box.value);
       if (known.size && !known.has(box.value)) box.closest("tr").classList.add("fresh");
     }
-    const again = focused && place.querySelector(`[href="${CSS.escape(focused)}"]`);
+    const again = focused && place.querySelector(focused);
     if (again) again.focus();
   }
 
-  // What somebody opened stays open, and what has the focus keeps it.
+  function path(element) {
+    if (element.id) return `#${CSS.escape(element.id)}`;
+    const href = element.getAttribute("href");
+    return href && `[href="${CSS.escape(href)}"]`;
+  }
+
+  // What somebody opened, ticked or chose stays so, and what has the focus keeps it.
   function replace(part, fresh) {
     if (fresh.innerHTML.trim() === part.innerHTML.trim()) return;
     const open = new Set([...part.querySelectorAll("details[open]")].map((details) => details.dataset.key));
     const chosen = ticked();
+    const picked = choices();
     const known = new Set([...part.querySelectorAll("input[name=id]")].map((box) => box.value));
-    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const focused = part.contains(document.activeElement) ? path(document.activeElement) : null;
     part.replaceChildren(...fresh.childNodes);
     for (const details of part.querySelectorAll("details[data-key]")) details.open = details.open || open.has(details.dataset.key);
-    restore(chosen, known, focused);
+    restore(chosen, picked, known, focused);
     part.dispatchEvent(new Event("console:changed", { bubbles: true }));
   }
 
