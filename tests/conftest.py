@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.kit.namespaces import namespace_of
 from tests.kit.stack import TestStack, make_stack
 
 
@@ -20,3 +21,10 @@ def stack() -> Iterator[TestStack]:
 @pytest.fixture
 def kafka_bootstrap(stack: TestStack) -> str:
     return stack.kafka_bootstrap
+
+
+@pytest.fixture
+async def own_namespace(kafka_bootstrap: str) -> AsyncIterator[str]:
+    """A Kafka namespace for one test, with all topics."""
+    async with namespace_of(kafka_bootstrap, "test") as name:
+        yield name

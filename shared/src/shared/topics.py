@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.events import (
     Erasure,
@@ -34,6 +35,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 HEADROOM_BYTES = 64 * 1024
 ADMIN_TIMEOUT_MS = 15_000
 SERVED_TIMEOUT_MS = 60_000
+BROKERS_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ async def apply(bootstrap: str, namespace: str, replication_factor: int = 1) -> 
     """Create the topics that are missing and set the settings of those that exist; returns the names created.
 
     Returns once every partition is served, so that who writes next is not told of an unknown topic. Safe to run any number of
-    times and by several at once. Raises KafkaError when the cluster refuses, or does not serve them within 60 s.
+    times and by several at once. Raises KafkaError when the cluster refuses, has too few brokers for 30 s, or does not serve the
+    partitions within 60 s.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
     await admin.start()
@@ -132,6 +135,18 @@ async def apply(bootstrap: str, namespace: str, replication_factor: int = 1) -> 
 
 
 async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], namespace: str, replication_factor: int) -> None:
+    """Brokers that have just started, or were away for a moment, do not count yet: then Kafka has too few of them for a while."""
+    last_try = time.monotonic() + BROKERS_TIMEOUT_S
+    while True:
+        try:
+            return await _try_to_create(admin, missing, namespace, replication_factor)
+        except InvalidReplicationFactorError:
+            if time.monotonic() > last_try:
+                raise
+            await asyncio.sleep(1)
+
+
+async def _try_to_create(admin: AIOKafkaAdminClient, missing: list[Topic], namespace: str, replication_factor: int) -> None:
     new = [NewTopic(topic.full_name(namespace), topic.partitions, replication_factor, topic_configs=topic.configs()) for topic in missing]
     response = await admin.create_topics(new, timeout_ms=ADMIN_TIMEOUT_MS)
     for error in response.topic_errors:

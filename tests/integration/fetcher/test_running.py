@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from fetcher.adapters import leases
 from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.settings import Settings
 from fetcher.sweep import Sweeper
-from shared import topics
 from shared.clock import utc_now
 from shared.events import MailOutcome, OutcomeType, derived_id
 from shared.messaging.envelope import Envelope
@@ -121,11 +119,9 @@ async def test_an_outcome_reaches_the_ledger(settings: Settings, rig: Rig, dovec
 
 
 async def test_a_published_mail_without_outcome_is_swept_then_failed_then_retried(
-    stack: TestStack, database: str, tmp_path: Path, dovecot: Dovecot, user: str
+    stack: TestStack, own_namespace: str, database: str, tmp_path: Path, dovecot: Dovecot, user: str
 ) -> None:
-    namespace = f"sweep-{uuid.uuid4().hex[:8]}"
-    await topics.apply(stack.kafka_bootstrap, namespace)
-    settings = make_settings(database, stack.kafka_bootstrap, namespace, tmp_path / "archive", sweep_after_seconds=0.6)
+    settings = make_settings(database, stack.kafka_bootstrap, own_namespace, tmp_path / "archive", sweep_after_seconds=0.6)
     append(dovecot.port, user, PASSWORD, [mail("One", "<one@x>")])
     async with rig_on(settings) as rig, running(settings) as api:
         scanner_id = (await api.post("/scanners", json=body(dovecot.port, user))).json()["id"]

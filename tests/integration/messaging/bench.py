@@ -89,7 +89,6 @@ class Bench:
         async with self.engine.begin() as conn:
             await conn.run_sync(METADATA.drop_all)
             await conn.run_sync(METADATA.create_all)
-        await topics.apply(self.settings.kafka_bootstrap, self.namespace)
         await self.producer.start()
 
     async def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
@@ -12,8 +11,8 @@ from tests.kit.stack import TestStack
 
 
 @pytest.fixture
-async def bench(stack: TestStack) -> AsyncIterator[Bench]:
-    made = Bench(stack.database_url("messaging"), stack.kafka_bootstrap, f"test-{uuid4().hex[:12]}")
+async def bench(stack: TestStack, own_namespace: str) -> AsyncIterator[Bench]:
+    made = Bench(stack.database_url("messaging"), stack.kafka_bootstrap, own_namespace)
     await made.open()
     yield made
     await made.close()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 
-from shared import topics
 from tests.integration.rules.desk import Desk
 from tests.integration.rules.simulating import LAMP, Simulating
 from tests.integration.rules.tickets_server import TicketsServer
@@ -23,14 +21,14 @@ def tickets() -> Iterator[TicketsServer]:
         yield server
 
 
-async def test_a_running_service_takes_simulations_by_itself(desk: Desk, stack: TestStack, tickets: TicketsServer) -> None:
+async def test_a_running_service_takes_simulations_by_itself(
+    desk: Desk, stack: TestStack, own_namespace: str, tickets: TicketsServer
+) -> None:
     await desk.scanner()
     at = Simulating(desk, tickets)
     await at.store("m", "A lamp")
     simulation_id = await at.ask({"last": 1}, rules=[LAMP])
-    namespace = f"rules-{uuid4().hex[:8]}"
-    await topics.apply(stack.kafka_bootstrap, namespace)
-    running = Desk(at.settings(kafka_bootstrap=stack.kafka_bootstrap, namespace=namespace))
+    running = Desk(at.settings(kafka_bootstrap=stack.kafka_bootstrap, namespace=own_namespace))
     async with running.app.router.lifespan_context(running.app):
 
         async def ended() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 from shared.archive import Archive
 from shared.events import TicketCommand
 from shared.messaging.producer import Message, make_producer, send_all
-from shared.topics import MAIL_OUTCOMES, TICKET_COMMANDS, apply
+from shared.topics import MAIL_OUTCOMES, TICKET_COMMANDS
 from tests.integration.tickets.rig import CREATE, REPLY, RING, Rig, command, command_record, mail
 from tests.kit.eventually import eventually_async
 from tickets.app import create_app
@@ -24,9 +23,9 @@ pytestmark = pytest.mark.connected
 TOKEN = "a-service-token-of-the-test"
 
 
-async def test_commands_become_tickets_and_outcomes(rig: Rig, kafka_bootstrap: str, tickets_database: str, tmp_path: Path) -> None:
-    namespace = f"tickets-{uuid4().hex[:8]}"
-    await apply(kafka_bootstrap, namespace)
+async def test_commands_become_tickets_and_outcomes(
+    rig: Rig, kafka_bootstrap: str, own_namespace: str, tickets_database: str, tmp_path: Path
+) -> None:
     archive = (tmp_path / "archive").as_uri()
     Archive(archive).initialise()
     settings = Settings(
@@ -34,15 +33,15 @@ async def test_commands_become_tickets_and_outcomes(rig: Rig, kafka_bootstrap: s
         service_token=SecretStr(TOKEN),
         secret_keys=SecretStr(RING),
         kafka_bootstrap=kafka_bootstrap,
-        namespace=namespace,
+        namespace=own_namespace,
         archive_url=archive,
     )
     first = command(mail(message_id="<a@x>"), [REPLY, CREATE])
     answer = command(mail(references=["<a@x>"]), [REPLY, CREATE])
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        await publish(kafka_bootstrap, namespace, [first, answer, first])
-        outcomes = await read_outcomes(kafka_bootstrap, namespace, 2)
+        await publish(kafka_bootstrap, own_namespace, [first, answer, first])
+        outcomes = await read_outcomes(kafka_bootstrap, own_namespace, 2)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://tickets") as client:
             assert (await client.get("/tickets")).status_code == 401

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -11,7 +10,7 @@ from pydantic import SecretStr
 
 from shared.archive import Archive
 from shared.messaging.producer import Message, make_producer, send_all
-from shared.topics import TICKET_COMMANDS, apply
+from shared.topics import TICKET_COMMANDS
 from tests.integration.tickets.rig import RING, Rig, command, command_record, mail
 from tests.kit.eventually import eventually_async
 from tests.kit.webhook_receiver import WebhookReceiver
@@ -22,9 +21,7 @@ pytestmark = pytest.mark.connected
 TOKEN = "a-service-token-of-the-test"
 
 
-async def test_a_mails_ticket_is_told(rig: Rig, kafka_bootstrap: str, tmp_path: Path) -> None:
-    namespace = f"tickets-{uuid4().hex[:8]}"
-    await apply(kafka_bootstrap, namespace)
+async def test_a_mails_ticket_is_told(rig: Rig, kafka_bootstrap: str, own_namespace: str, tmp_path: Path) -> None:
     archive = (tmp_path / "archive").as_uri()
     Archive(archive).initialise()
     settings = Settings(
@@ -32,7 +29,7 @@ async def test_a_mails_ticket_is_told(rig: Rig, kafka_bootstrap: str, tmp_path: 
         service_token=SecretStr(TOKEN),
         secret_keys=SecretStr(RING),
         kafka_bootstrap=kafka_bootstrap,
-        namespace=namespace,
+        namespace=own_namespace,
         archive_url=archive,
         webhook_private_addresses=True,
     )
@@ -44,7 +41,7 @@ async def test_a_mails_ticket_is_told(rig: Rig, kafka_bootstrap: str, tmp_path: 
         httpx.AsyncClient(transport=transport, base_url="http://tickets", headers=headers) as client,
     ):
         made = (await client.post("/webhooks", json={"name": "Warehouse", "url": receiver.url, "types": ["created"]})).json()
-        await _publish(kafka_bootstrap, namespace)
+        await _publish(kafka_bootstrap, own_namespace)
 
         async def told() -> bool:
             return bool(receiver.calls)
