@@ -21,6 +21,7 @@ PATHS = [
     "/tickets/new",
     "/tickets/128",
     "/tickets/126",
+    "/tickets/122",
     "/tickets/121",
     "/tickets/120",
     "/tickets/119",
@@ -76,7 +77,19 @@ PATHS = [
     "/contacts/new",
     "/senders",
     "/senders/smtp-1",
+    "/senders/smtp-3",
+    "/senders/smtp-4",
     "/senders/new",
+    "/me",
+    "/mail-templates",
+    "/mail-templates?kind=answer",
+    "/mail-templates/t1",
+    "/mail-templates/t3",
+    "/mail-templates/t3/delete",
+    "/mail-templates/new?kind=answer",
+    "/outgoing",
+    "/outgoing/m2",
+    "/outgoing/m5",
     "/webhooks",
     "/webhooks/w1",
     "/webhooks/w2",
@@ -95,6 +108,8 @@ EMPTY = [
     "/spam",
     "/contacts",
     "/senders",
+    "/mail-templates",
+    "/outgoing",
     "/webhooks",
     "/mailboxes/support/rules",
     "/mailboxes/support/rules/examples",
@@ -163,12 +178,12 @@ def test_what_changed_between_the_page_and_its_stream_is_shown(watched: Watched,
 def test_a_ticket_shows_its_conversation(watched: Watched) -> None:
     watched.go("/tickets/128")
     page = watched.page
-    expect(page.get_by_text("Ticket Id: 128")).to_be_visible()
+    expect(page.get_by_text("Ticket Id: 128", exact=True)).to_be_visible()
     expect(page.get_by_label("Tags")).to_have_value("invoice, vip")
     expect(page.get_by_text("We have sent your order.")).to_be_hidden()
     page.get_by_text("Quoted text").click()
     expect(page.get_by_text("We have sent your order.")).to_be_visible()
-    expect(page.get_by_text("550 5.1.1 No such mailbox here")).to_be_visible()
+    expect(page.get_by_label("Delivery").get_by_text("550 5.1.1 No such mailbox here")).to_be_visible()
     formatted = page.frame_locator("iframe")
     expect(formatted.get_by_text("invoice", exact=True)).to_be_visible()
     page.get_by_role("link", name="Why the mail from Anna Keller is here").first.click()

@@ -339,7 +339,7 @@ def test_an_answer_says_who_gets_it_and_a_note_goes_to_nobody(watched: Watched, 
     watched.go("/tickets/128")
     page = watched.page
     expect(page.locator(".to")).to_contain_text("anna@customer.example")
-    expect(page.locator(".to")).to_contain_text("accounting@customer.example")
+    expect(page.get_by_role("group", name="Cc").get_by_label("accounting@customer.example")).to_be_checked()
     page.get_by_label("Your answer").fill("Dear Anna")
     page.get_by_role("radio", name="Internal note").check()
     expect(page.get_by_role("button", name="Send answer")).to_be_hidden()
@@ -350,18 +350,23 @@ def test_an_answer_says_who_gets_it_and_a_note_goes_to_nobody(watched: Watched, 
     assert world.messages[128][-1].kind == "note"
 
 
-def test_what_is_being_written_survives_a_reload_until_it_is_sent(watched: Watched, world: World) -> None:
-    watched.go("/tickets/127")
+def test_what_somebody_must_look_at_is_flagged_found_and_taken_off(watched: Watched, world: World) -> None:
+    watched.go("/tickets")
     page = watched.page
-    page.get_by_label("Your answer").fill("Half a thought")
-    page.reload()
-    expect(page.get_by_label("Your answer")).to_have_value("Half a thought")
-    page.get_by_role("button", name="Send answer").click()
-    expect(page.get_by_role("status").filter(has_text="on its way")).to_be_visible()
-    expect(page.get_by_label("Your answer")).to_have_value("")
-    page.reload()
-    expect(page.get_by_label("Your answer")).to_have_value("")
-    assert [message.text for message in world.messages[127]].count("Half a thought") == 1
+    expect(page.get_by_role("row", name="Invoice wrong")).to_contain_text("Look at this")
+    page.get_by_label("Only what somebody must look at").check()
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile("attention=true"))
+    assert titles(page) == ["Invoice wrong – Überweisung"]
+    page.get_by_role("link", name="Invoice wrong").click()
+    expect(page.get_by_role("alert")).to_contain_text("An answer did not reach anna@customer.example: 550 5.1.1")
+    page.get_by_role("button", name="Seen").click()
+    expect(page.get_by_role("status").filter(has_text="The warning is taken off")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert world.tickets[128].attention is None
+    watched.go("/tickets")
+    page.get_by_role("link", name="To look at").click()
+    expect(page.get_by_role("heading", name="No ticket fits")).to_be_visible()
 
 
 def test_the_desk_names_its_statuses(watched: Watched, world: World) -> None:
@@ -370,9 +375,12 @@ def test_the_desk_names_its_statuses(watched: Watched, world: World) -> None:
     page.get_by_label("In progress").fill("Being worked on")
     page.get_by_label("Priorities").fill("low\nnormal\nhot")
     page.get_by_label("Categories").fill("Orders\nReturns\n")
+    page.get_by_label("Seconds an answer waits").fill("30")
+    page.get_by_label("To one address in 24 hours").fill("0")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     assert world.ticket_settings.priorities == ["low", "normal", "hot"]
+    assert (world.ticket_settings.undo_seconds, world.ticket_settings.automatic_per_sender) == (30, 0)
     watched.go("/tickets")
     expect(page.get_by_role("row", name="Chairs instead of tables")).to_contain_text("Being worked on")
     world.refuse = ProblemError(412, "Changed meanwhile", "Somebody changed it.")

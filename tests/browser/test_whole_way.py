@@ -166,7 +166,7 @@ def _add_rules(page: Page) -> None:
 
 def _answer(page: Page, inbox: Mailbox) -> EmailMessage:
     page.get_by_role("link", name="Invoice wrong").click()
-    expect(page.get_by_text("My invoice is wrong.")).to_be_visible()
+    expect(page.get_by_role("list", name="Messages").get_by_text("My invoice is wrong.")).to_be_visible()
     page.get_by_label("Your answer").fill("We look into it.\nRegards, Otto")
     page.get_by_role("button", name="Send answer").click()
     expect(page.get_by_label("Delivery").get_by_text("Sent", exact=True)).to_be_visible(timeout=SOON_MS)

@@ -35,7 +35,7 @@ async def leftovers(engine: AsyncEngine, words: Iterable[str]) -> list[str]:
 def archived(folder: Path, words: Iterable[str]) -> list[str]:
     """`file: word` for each word that a blob holds."""
     found = []
-    for path in sorted(folder.rglob("*.zst")):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and (path.suffix == ".zst" or "uploads" in path.parts)):
         data = bytes(cramjam.zstd.decompress(path.read_bytes())).decode("utf-8", "replace").casefold()
         found += [f"{path.relative_to(folder)}: {word}" for word in words if word.casefold() in data]
     return found

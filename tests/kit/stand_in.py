@@ -6,21 +6,24 @@ What it answers are the models of `shared.api`, so a page that reads a field the
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 
 from shared import api
 from shared.http import ProblemError, install_problems
+from tests.kit.stand_in_answers import serve_answers
 from tests.kit.stand_in_erasures import serve_erasures
 from tests.kit.stand_in_fetcher import serve_fetcher
+from tests.kit.stand_in_outgoing import serve_outgoing
 from tests.kit.stand_in_registry import serve_registry
 from tests.kit.stand_in_rules import serve_rules
+from tests.kit.stand_in_senders import serve_senders
 from tests.kit.stand_in_simulations import serve_simulations
 from tests.kit.stand_in_spam import serve_spam
+from tests.kit.stand_in_templates import serve_templates
 from tests.kit.stand_in_tickets import serve_tickets
 from tests.kit.stand_in_webhooks import serve_webhooks
-from tests.kit.stand_in_world import SERVICE_HOSTS, World, changed, new_sender, one
+from tests.kit.stand_in_world import SERVICE_HOSTS, World
 
 
 def stand_in(world: World) -> FastAPI:
@@ -33,9 +36,12 @@ def stand_in(world: World) -> FastAPI:
         serve_simulations,
         serve_spam,
         serve_tickets,
+        serve_answers,
+        serve_outgoing,
         serve_erasures,
         serve_registry,
-        _serve_notifier,
+        serve_senders,
+        serve_templates,
         _serve_all,
         serve_webhooks,
     )
@@ -50,36 +56,6 @@ def stand_in(world: World) -> FastAPI:
         return await call_next(request)
 
     return app
-
-
-def _serve_notifier(app: FastAPI, world: World) -> None:
-    @app.get("/senders")
-    def senders() -> api.Page[api.Sender]:
-        return api.Page(items=list(world.senders.values()))
-
-    @app.post("/senders", status_code=201)
-    def create(wanted: api.SenderIn) -> api.Sender:
-        made = new_sender(str(uuid4()), **wanted.model_dump(exclude={"password"}))
-        world.senders[made.id] = made
-        return made
-
-    @app.get("/senders/{key}")
-    def sender(key: str) -> api.Sender:
-        return one(world.senders, key, "sender")
-
-    @app.patch("/senders/{key}")
-    def change(key: str, patch: api.SenderPatch) -> api.Sender:
-        return changed(world.senders, key, patch.model_dump(exclude_unset=True, exclude={"password"}))
-
-    @app.post("/senders/{key}/test")
-    def test(key: str) -> api.TestResult:
-        return api.TestResult(ok=True, message="Signed in as help@company.example.", steps=["Connected", "STARTTLS", "Signed in"])
-
-    @app.delete("/senders/{key}", status_code=204)
-    def delete(key: str) -> None:
-        if key == "smtp-1":
-            raise ProblemError(409, "Still used", "The mailbox Support answers by it; choose another one there first.")
-        world.senders.pop(key)
 
 
 def _serve_all(app: FastAPI, world: World) -> None:

@@ -42,6 +42,7 @@ def tickets() -> list[api.Ticket]:
             "contact": contact,
             "attachments": [file],
             "message_count": 5,
+            "attention": "An answer did not reach anna@customer.example: 550 5.1.1 No such mailbox here",
             "updated_at": ago(seconds=8),
         },
         {
@@ -68,6 +69,13 @@ def tickets() -> list[api.Ticket]:
             "updated_at": ago(days=1),
         },
         {"id": 124, "title": "", "sender": "quiet@customer.example", "status": "closed", "updated_at": ago(days=40)},
+        {
+            "id": 122,
+            "title": "Warranty of a chair",
+            "sender": "Carla Conti <carla@customer.example>",
+            "message_count": 3,
+            "updated_at": ago(days=41),
+        },
         {
             "id": 121,
             "title": "A question of mine",
@@ -107,53 +115,79 @@ def messages(number: int) -> list[api.Message]:
         mail_id="mail-1",
         created_at=ago(days=1),
     )
+    if number == 122:
+        return [first.model_copy(update={"sender": "Carla Conti <carla@customer.example>", "attachments": []}), *_left()]
     if number != 128:
         return [] if number == 120 else [first]
+    return [first, *_answered(anna)]
 
-    def sent(state: str, detail: str = "") -> list[api.DeliveryView]:
-        return [
-            api.DeliveryView.model_validate({"recipient": "anna@customer.example", "state": state, "detail": detail, "at": ago(hours=2)})
-        ]
 
+def _answered(anna: str) -> list[api.Message]:
+    """An answer that arrived, one that did not, and what came back about each."""
     otto = "user:otto@company.example"
-    return [
-        first,
-        api.Message.model_validate(
-            {
-                "id": "m2",
-                "kind": "comment",
-                "direction": "out",
-                "sender": otto,
-                "text": "We look into it.\nRegards, Otto",
-                "delivery": "sent",
-                "deliveries": sent("sent"),
-                "created_at": ago(hours=20),
-            }
-        ),
-        api.Message(id="m3", kind="note", direction="out", sender=otto, text="Accounting knows already.", created_at=ago(hours=19)),
-        api.Message(
-            id="m4",
-            kind="mail",
-            direction="in",
-            sender=anna,
-            text="Hello,\nthe invoice is wrong, see this page.\n* Sum\n* VAT",
-            html=HTML,
-            mail_id="mail-2",
-            created_at=ago(hours=3),
-        ),
-        api.Message.model_validate(
-            {
-                "id": "m5",
-                "kind": "comment",
-                "direction": "out",
-                "sender": otto,
-                "text": "Thank you.",
-                "delivery": "failed",
-                "deliveries": sent("failed", "550 5.1.1 No such mailbox here"),
-                "created_at": ago(hours=2),
-            }
-        ),
+    ours: dict[str, Any] = {"kind": "comment", "direction": "out", "sender": otto, "mode": "info", "recipients": [anna]}
+    rows: list[dict[str, Any]] = [
+        ours
+        | {
+            "id": "m2",
+            "text": "We look into it.\nRegards, Otto",
+            "delivery": "delivered",
+            "deliveries": [_fared("anna", "read"), _fared("accounting", "delivered")],
+            "reports": [
+                _report("delivered", "accounting"),
+                _report("read", "anna"),
+                _report("auto_reply", "anna", "I am away until Monday."),
+            ],
+            "created_at": ago(hours=20),
+        },
+        {"id": "m3", "kind": "note", "direction": "out", "sender": otto, "text": "Accounting knows already.", "created_at": ago(hours=19)},
+        {
+            "id": "m4",
+            "kind": "mail",
+            "direction": "in",
+            "sender": anna,
+            "text": "Hello,\nthe invoice is wrong, see this page.\n* Sum\n* VAT",
+            "html": HTML,
+            "mail_id": "mail-2",
+            "created_at": ago(hours=3),
+        },
+        ours
+        | {
+            "id": "m5",
+            "text": "Thank you.",
+            "delivery": "failed",
+            "deliveries": [
+                _fared("anna", "failed", "550 5.1.1 No such mailbox here"),
+                _fared("accounting", "delayed", "451 4.7.1 Greylisted, come back later"),
+            ],
+            "reports": [_report("bounce", "anna", "There is no such mailbox (5.1.1).")],
+            "created_at": ago(hours=2),
+        },
     ]
+    return [api.Message.model_validate(row) for row in rows]
+
+
+def _left() -> list[api.Message]:
+    """The machine's own answer, and one that left the system."""
+    carla = "carla@customer.example"
+    common: dict[str, Any] = {"kind": "reply", "direction": "out", "recipients": [carla], "delivery": "sent"}
+    sent = {"recipient": carla, "state": "sent", "at": ago(hours=2)}
+    told = "We have your mail. Its number is 122."
+    return [
+        api.Message.model_validate(common | one | {"deliveries": [sent]})
+        for one in (
+            {"id": "a1", "sender": "system", "text": told, "mode": "acknowledgement", "created_at": ago(hours=3)},
+            {"id": "a2", "sender": "user:otto@company.example", "text": "I call you.", "mode": "personal", "created_at": ago(hours=2)},
+        )
+    ]
+
+
+def _fared(who: str, state: str, detail: str = "") -> dict[str, Any]:
+    return {"recipient": f"{who}@customer.example", "state": state, "detail": detail, "at": ago(hours=2)}
+
+
+def _report(kind: str, who: str, detail: str = "") -> dict[str, Any]:
+    return {"kind": kind, "recipient": f"{who}@customer.example", "detail": detail, "mail_id": "mail-3", "at": ago(hours=1)}
 
 
 def ticket_settings() -> api.TicketSettings:

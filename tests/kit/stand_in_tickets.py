@@ -16,7 +16,7 @@ from tests.kit.stand_in_world import World, changed, one
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Actor = Annotated[str, Header(alias="X-Actor")]
-TOLD = ("title", "status", "priority", "category", "assignee", "tags", "watchers", "external_code", "merged_into")
+TOLD = ("title", "status", "priority", "category", "assignee", "tags", "watchers", "external_code", "merged_into", "attention")
 ORIGINAL = (
     b"Received: from mx.customer.example\r\nFrom: Anna Keller <anna@customer.example>\r\n"
     b"Subject: Invoice wrong\r\n\r\nMy invoice is wrong. <b>Bold?</b>\r\n"
@@ -80,6 +80,7 @@ def _serve_list(app: FastAPI, desk: _Desk) -> None:
         tag: str = "",
         priority: str = "",
         category: str = "",
+        attention: bool | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> api.Page[api.Ticket]:
@@ -95,6 +96,7 @@ def _serve_list(app: FastAPI, desk: _Desk) -> None:
                 and _given_to(item.assignee, assignee, actor)
                 and (not contact_id or (item.contact is not None and item.contact.id == contact_id))
                 and (not tag or tag in item.tags)
+                and (not attention or item.attention is not None)
                 and _says(item, q)
             )
 
@@ -134,6 +136,8 @@ def _serve_single(app: FastAPI, desk: _Desk) -> None:
         if "contact_id" in values:
             record = desk.world.contacts.get(values.pop("contact_id") or "")
             values["contact"] = api.RecordRef(id=record.id, name=record.name) if record else None
+        if "attention" in values:
+            values["attention"] = None
         return desk.change(key, values, actor)
 
     @app.delete("/tickets/{key}", status_code=204)
@@ -219,6 +223,7 @@ def _serve_messages(app: FastAPI, desk: _Desk) -> None:
             created_at=datetime.now(UTC),
         )
         desk.world.messages[key].append(made)
+        desk.world.answers.drafts.pop(key, None)
         desk.change(key, {"message_count": len(desk.world.messages[key])}, actor, "commented")
         return made
 

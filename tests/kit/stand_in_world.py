@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 
 from shared import api
 from shared.http import ProblemError, not_found
+from tests.kit.stand_in_answers import Answers
 from tests.kit.stand_in_desk import changes, messages, saved_views, ticket_settings, tickets
 from tests.kit.stand_in_mailboxes import ago, folders, mailboxes, recent_scans
+from tests.kit.stand_in_outgoing import ledger
 from tests.kit.stand_in_records import registry
 from tests.kit.stand_in_rule_set import examples, rule_set, rule_versions
+from tests.kit.stand_in_templates import templates
 from tests.kit.stand_in_webhook_data import deliveries, webhooks
 
 SERVICE_HOSTS = {"fetcher": "127.0.0.2", "rules": "127.0.0.3", "tickets": "127.0.0.4", "notifier": "127.0.0.5"}
@@ -42,6 +45,9 @@ class World:
         self.tree = folders()
         self.jobs = {"fetcher-1": api.Job(id="fetcher-1", state="done", done=12, total=12, result={"found": 12, "read": 12})}
         self.senders = {"smtp-1": new_sender("smtp-1", "Company's relay"), "smtp-2": new_sender("smtp-2", "Old server", ssl_type="none")}
+        self.senders |= {item.id: item for item in oauth_senders()}
+        self.own_sender: api.PersonalSender | None = None
+        self.tested: list[str | None] = []
         self.rules = {rule.id: rule for rule in rule_set()}
         self.rule_versions = {item.version: item for item in rule_versions()}
         self.examples = {item.id: item for item in examples()}
@@ -53,6 +59,9 @@ class World:
         self.messages = {number: messages(number) for number in self.tickets}
         self.history = {number: changes(number) for number in self.tickets}
         self.ticket_settings = ticket_settings()
+        self.answers = Answers()
+        self.templates = {item.id: item for item in templates()}
+        self.outgoing = {item.id: item for item in ledger()}
         self.originals: dict[str, bytes] = {}
         self.files: dict[str, bytes] = {}
         self.views = {item.id: item for item in saved_views()}
@@ -97,6 +106,8 @@ class World:
             self.registry["lead"],
             self.webhooks,
             self.webhook_calls,
+            self.outgoing,
+            self.templates,
             self.letters,
         ):
             known.clear()
@@ -105,6 +116,17 @@ class World:
 def new_sender(sender_id: str, name: str, **values: Any) -> api.Sender:
     fields = {"server": "smtp.company.example", "username": "help@company.example", "address": "help@company.example"} | values
     return api.Sender(id=sender_id, name=name, version=1, created_at=ago(days=30), updated_at=ago(days=8), **fields)
+
+
+def oauth_senders() -> list[api.Sender]:
+    """One whose access is renewed by itself, and one nobody has signed in with."""
+    google = {"provider": "google", "client_id": "1234.apps.googleusercontent.example"}
+    signed_in = api.OAuthState(signed_in=True, expires_at=ago(minutes=-40), renewed_at=ago(minutes=20))
+    limits = api.SenderLimits(connections=2, per_minute=30)
+    return [
+        new_sender("smtp-3", "Google Workspace", auth="oauth2", oauth=google, oauth_state=signed_in, limits=limits, plus_addressing=True),
+        new_sender("smtp-4", "Fresh", auth="oauth2", oauth=google, oauth_state=api.OAuthState(signed_in=False)),
+    ]
 
 
 def _mails() -> list[api.Mail]:

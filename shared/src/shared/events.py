@@ -128,6 +128,9 @@ class CommandMail(EventModel):
     defects: list[str] = []
     folds: list[Fold] = Field(default=[], description="Quoted history and signature within `text`, in order")
     authentication: list[str] = Field(default=[], description="Results the mailbox's provider wrote, as `method=result`: `dmarc=fail`")
+    unanswerable: str = Field(
+        default="", max_length=200, description="The field that forbids automatic answers whatever the kind (RFC 3834, 2), as written"
+    )
 
 
 class CommandKind(StrEnum):
@@ -263,6 +266,31 @@ class Quoted(EventModel):
     sender: str
     at: datetime
     text: str
+    html: str = Field(default="", description="Sanitised by tickets, images as `cid:` of inline `parts`; blank: quoted from `text`")
+
+
+class OutgoingMode(StrEnum):
+    """What a mail of ours is."""
+
+    INFO = "info"
+    """An operator's answer, from the mailbox's own address."""
+    PERSONAL = "personal"
+    """An operator's answer from an address of their own: no token, no mark, no templates of the mailbox."""
+    ACKNOWLEDGEMENT = "acknowledgement"
+    """The machine's answer to the mail that opened a ticket (RFC 3834: `Auto-Submitted: auto-replied`)."""
+    NOTICE = "notice"
+    """To the assignee: an answer did not arrive (`Auto-Submitted: auto-generated`)."""
+
+
+class OutgoingPart(EventModel):
+    """A file that goes along, or an image of the quoted history. Its bytes are in the archive."""
+
+    name: str
+    content_type: str
+    size: int = Field(ge=0, description="Octets, decoded")
+    archive_key: str
+    part: str | None = Field(default=None, description="Part number within the archived mail; null: the archived bytes are the file")
+    content_id: str | None = Field(default=None, description="Without brackets; set: shown in place where `quoted.html` names it")
 
 
 class OutgoingMail(EventModel):
@@ -272,15 +300,18 @@ class OutgoingMail(EventModel):
     type: Literal["send", "cancel"] = "send"
     ticket_id: int
     scanner_id: str | None = None
-    mode: Literal["info", "personal"] = "info"
+    mode: OutgoingMode = OutgoingMode.INFO
+    author: Address | None = Field(default=None, description="The operator's name, and their own address where they have one")
+    operator: str | None = Field(default=None, description="Who wrote it, as `X-Actor`: whose own SMTP account a personal answer takes")
     message_id: str = Field(default="", description="Message-ID given by tickets, with angle brackets")
     in_reply_to: str | None = None
     references: list[str] = []
     to: list[Address] = []
     cc: list[Address] = []
     title: str = Field(default="", description="The ticket's title; the notifier writes the Subject from it")
-    text: str = ""
+    text: str = Field(default="", description="Blank for an acknowledgement: the notifier writes it from its template")
     quoted: Quoted | None = None
+    parts: list[OutgoingPart] = Field(default=[], max_length=100)
     not_before: datetime | None = None
 
 
@@ -294,6 +325,8 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
     BOUNCED = "bounced"
     DELIVERED = "delivered"
+    READ = "read"
+    """A receipt says it was displayed (RFC 8098)."""
     CANCELLED = "cancelled"
     TOO_LATE = "too_late"
 
@@ -308,6 +341,8 @@ class MailDelivery(EventModel):
     state: DeliveryState
     sequence: int = Field(default=1, description="Rises with each state of this outgoing mail; a lower one is older news")
     detail: str = Field(default="", description="The server's answer or the reason, without secrets")
+    alias: str | None = Field(default=None, description="Message-ID the server gave it instead of ours, with angle brackets")
+    text: str | None = Field(default=None, max_length=20_000, description="What an acknowledgement said, once the notifier wrote it")
     at: datetime
 
 

@@ -10,7 +10,9 @@ import binascii
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from shared.api import Page, Problem
-from shared.messaging.errors import is_unavailable
+from shared.messaging.errors import is_race, is_unavailable
 from shared.observability import get_logger
 
 log = get_logger("http")
@@ -32,6 +34,9 @@ PYDANTIC_PREFIX = "Value error, "
 SERVICE_TOKEN_HEADER = "X-Service-Token"  # noqa: S105 -- a header's name
 ACTOR_HEADER = "X-Actor"
 """Who acts, as the console authenticated it: `user:anna@company.example` or `token:<name>`."""
+ACTOR_NAME_HEADER = "X-Actor-Name"
+ACTOR_ADDRESS_HEADER = "X-Actor-Address"
+"""Name, and address for personal answers, of who acts: percent-encoded UTF-8; missing or blank where there is none."""
 
 
 class ProblemError(Exception):
@@ -46,6 +51,12 @@ class ProblemError(Exception):
 def not_found(what: str, item_id: object) -> ProblemError:
     """404 that says what is missing."""
     return ProblemError(404, f"No such {what}", f"There is no {what} {item_id}; it may have been deleted.")
+
+
+def invalid(errors: Sequence[tuple[str, str]]) -> ProblemError:
+    """422 that names each field with its reason, in the shape of FastAPI's own."""
+    listed = [{"field": field, "message": message} for field, message in errors]
+    return ProblemError(422, "The request is not valid", "; ".join(f"{field}: {message}" for field, message in errors), errors=listed)
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -80,6 +91,11 @@ def install_problems(app: FastAPI) -> None:
 
 
 def _failure(error: Exception) -> Response:
+    if is_race(error):
+        problem = Problem(title="Try again", status=503, detail="Somebody changed the same at this moment; nothing of yours was stored.")
+        response = problem_response(problem)
+        response.headers["Retry-After"] = "1"
+        return response
     if is_unavailable(error):
         log.warning("answered 503", error=str(error)[:300])
         problem = Problem(title="Try again shortly", status=503, detail="The service's database or broker is away for the moment.")
@@ -109,7 +125,23 @@ async def actor_of(request: Request) -> str:
     return request.headers.get(ACTOR_HEADER, "system")
 
 
+@dataclass(frozen=True)
+class Person:
+    """Who acts, with the name and the address that their personal answers carry; both may be blank."""
+
+    actor: str
+    name: str = ""
+    address: str = ""
+
+
+async def person_of(request: Request) -> Person:
+    """As `actor_of`, with what the console knows of them."""
+    name, address = (unquote(request.headers.get(one, "")) for one in (ACTOR_NAME_HEADER, ACTOR_ADDRESS_HEADER))
+    return Person(await actor_of(request), name.replace("\x00", "")[:200].strip(), address.replace("\x00", "")[:320].strip())
+
+
 Actor = Annotated[str, Depends(actor_of)]
+Acting = Annotated[Person, Depends(person_of)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]

@@ -40,6 +40,12 @@ TOKEN_RENEWALS = Counter("mailconverter_token_renewals_total", "OAuth tokens ren
 TOKEN_EXPIRY = Gauge(
     "mailconverter_token_expiry_seconds", "When the access token of a mailbox ends (Unix time)", ["scanner"], registry=REGISTRY
 )
+SENDER_TOKEN_EXPIRY = Gauge(
+    "mailconverter_sender_token_expiry_seconds",
+    "When the access token of an SMTP identity ends (Unix time)",
+    ["sender"],
+    registry=REGISTRY,
+)
 FETCH_DELAY = Histogram(
     "mailconverter_fetch_delay_seconds",
     "Time from a mail's INTERNALDATE to its publication",
@@ -57,6 +63,12 @@ CONDITIONS_ONE_BY_ONE = Counter(
 OUTCOMES = Counter("mailconverter_outcomes_total", "Outcomes of mails by type", ["type"], registry=REGISTRY)
 SEARCH_WAITING = Gauge("mailconverter_search_waiting", "Tickets the search has to read anew", registry=REGISTRY)
 SEARCH_AGE = Gauge("mailconverter_search_age_seconds", "For how long the oldest change has waited for the search", registry=REGISTRY)
+AUTOMATIC_MAILS = Counter(
+    "mailconverter_automatic_mails_total",
+    "Acknowledgements and notices by mode and result: sent, refused (by what the mail is), limited (too many in 24 hours)",
+    ["mode", "result"],
+    registry=REGISTRY,
+)
 TICKETS_PURGED = Counter("mailconverter_tickets_purged_total", "Deleted tickets removed for good", registry=REGISTRY)
 SMTP_RESULTS = Counter("mailconverter_smtp_results_total", "SMTP dialogues by result", ["result"], registry=REGISTRY)
 WEBHOOK_TRIES = Counter(

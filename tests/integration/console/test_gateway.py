@@ -51,7 +51,11 @@ async def test_an_operator_reaches_exactly_the_routes_of_operators(console: Cons
 async def test_operators_work_on_tickets_and_administrators_on_the_rest() -> None:
     operators = {route.path.split("/")[1] for route in ROUTES if "operator" in route.roles}
     registry = {"contacts", "accounts", "leads"}
-    assert operators == {"tickets", "ticket-settings", "ticket-views", "spam-senders", *registry, "mails", "jobs", "status", "me"}
+    answers = {"templates", "outgoing"}
+    assert operators == {"tickets", "ticket-settings", "ticket-views", "spam-senders", *registry, *answers, "mails", "jobs", "status", "me"}
+    administration = {"GET /outgoing", "POST /outgoing/{id}/retry", "POST /templates", "PATCH /templates/{id}", "DELETE /templates/{id}"}
+    assert not any("operator" in route.roles for route in ROUTES if route.name in administration)
+    assert administration <= {route.name for route in ROUTES}
     assert not any("operator" in route.roles for route in ROUTES if route.name == "PATCH /ticket-settings")
     assert not any("operator" in route.roles for route in ROUTES if route.name == "POST /mails/{id}/retry")
 

@@ -1,4 +1,4 @@
-"""Signing in to a mailbox's provider: who may, what the fetcher is asked, and where the browser is sent."""
+"""Signing in at the provider of a mailbox or an SMTP identity: who may, which service is asked what, and where the browser is sent."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
 PROVIDER = "https://login.company.example/authorize?state=s-1"
 
 
-def fetcher(seen: Seen) -> Response:
-    """Begins every sign-in, ends that of `s-1`; `s-2` was refused by its person."""
+def services(seen: Seen) -> Response:
+    """Fetcher and notifier begin every sign-in and end that of `…s-1`; `…s-2` was refused by its person."""
     if seen.path.endswith("/oauth"):
         return JSONResponse({"url": PROVIDER})
     came = json.loads(seen.body)
-    if came["state"] == "s-1":
-        return JSONResponse({"scanner_id": "7"})
-    problem = {"title": "Refused", "status": 409, "detail": f"The provider said: {came['error']}", "scanner_id": "8"}
+    whose = "sender_id" if seen.service == "notifier" else "scanner_id"
+    if came["state"].endswith("s-1"):
+        return JSONResponse({whose: "7"})
+    problem = {"title": "Refused", "status": 409, "detail": f"The provider said: {came['error']}", whose: "8"}
     return JSONResponse(problem, 409, media_type="application/problem+json")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def csrf(console: Console, upstream: Upstream) -> str:
-    upstream.answer = fetcher
+    upstream.answer = services
     await console.set_up()
     return await browser_session(console)
 
@@ -67,6 +68,24 @@ async def test_a_refusal_brings_the_browser_back_to_the_mailbox(console: Console
     assert csrf
 
 
+async def test_an_smtp_identity_is_signed_in_at_the_notifier(console: Console, csrf: str, upstream: Upstream) -> None:
+    page = await console.http.post("/senders/7/sign-in", data={"csrf_token": csrf})
+    assert f'content="0; url={PROVIDER}"' in page.text
+    assert 'href="/senders/7"' in page.text
+    asked = {"redirect_uri": f"{console.deps.settings.public_url}/oauth/callback"}
+    assert (upstream.last.service, upstream.last.path, json.loads(upstream.last.body)) == ("notifier", "/senders/7/oauth", asked)
+    begun = await console.http.post(
+        "/api/v1/senders/7/oauth", json={"redirect_uri": "https://elsewhere.example/"}, headers=await console.token()
+    )
+    assert (begun.json(), json.loads(upstream.last.body)) == ({"url": PROVIDER}, asked)
+
+    answer = await console.http.get("/oauth/callback?state=sender.s-1&code=c")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/senders/7")
+    assert (upstream.last.service, upstream.last.path) == ("notifier", "/oauth/callback")
+    answer = await console.http.get("/oauth/callback?state=sender.s-2&error=access_denied")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/senders/8")
+
+
 @pytest.mark.parametrize("query", ["", "?code=c", "?state=s-1", f"?state={'s' * 501}&code=c"])
 async def test_what_no_provider_sends_is_refused_without_asking(console: Console, csrf: str, upstream: Upstream, query: str) -> None:
     answer = await console.http.get(f"/oauth/callback{query}")
@@ -77,9 +96,11 @@ async def test_what_no_provider_sends_is_refused_without_asking(console: Console
 async def test_an_operator_may_neither_begin_nor_end_a_sign_in(console: Console, csrf: str, upstream: Upstream) -> None:
     await console.deps.accounts.create_user(UserIn(email="bo@company.example", name="Bo", password="correct horse", role="operator"))
     csrf = await browser_session(console, "bo@company.example")
-    assert (await console.http.post("/mailboxes/7/sign-in", data={"csrf_token": csrf})).status_code == 403
+    for page in ("/mailboxes/7/sign-in", "/senders/7/sign-in"):
+        assert (await console.http.post(page, data={"csrf_token": csrf})).status_code == 403
     assert (await console.http.get("/oauth/callback?state=s-1&code=c")).status_code == 403
-    assert (await console.http.post("/api/v1/scanners/7/oauth", headers=await console.token("operator"))).status_code == 403
+    for path in ("/api/v1/scanners/7/oauth", "/api/v1/senders/7/oauth"):
+        assert (await console.http.post(path, headers=await console.token("operator"))).status_code == 403
     assert upstream.seen == []
 
 

@@ -15,14 +15,16 @@ import pytest
 from sqlalchemy import text
 
 from fetcher.accounts import Accounts
-from fetcher.adapters import leases, scanners, token_store
-from fetcher.adapters import oauth as oauth_adapter
+from fetcher.adapters import leases, scanners
 from fetcher.adapters.imap.errors import LeaseLostError
 from fetcher.adapters.leases import Lease
-from fetcher.adapters.oauth import ProviderAwayError, ProviderRefusedError, Providers
-from fetcher.domain.oauth import Client, Secrets
 from fetcher.scan import Held
+from fetcher.tokens import STORE
 from shared.api import OAuthFields, OAuthProvider
+from shared.oauth import providers
+from shared.oauth.model import IMAP, Client, Secrets
+from shared.oauth.providers import Providers
+from shared.oauth.refusals import ProviderAwayError, ProviderRefusedError
 from shared.secrets import KeyRing
 from tests.integration.fetcher.rig import RING, Rig, append, mail, running
 from tests.kit import dovecot as dovecot_kit
@@ -195,11 +197,11 @@ async def test_a_fetcher_that_lost_the_mailbox_renews_nothing(rig: Rig, by_token
 async def test_a_renewal_that_ends_after_a_change_of_settings_writes_nothing(rig: Rig, by_token: Dovecot, oauth: OAuthServer) -> None:
     scanner_id = await add(rig, by_token, oauth)
     async with rig.engine.begin() as conn:
-        claimed = await token_store.claim(conn, scanner_id, 60)
+        claimed = await STORE.claim(conn, scanner_id, 60)
     assert claimed is not None
     await rig.api.patch(f"/scanners/{scanner_id}", json={"oauth": settings_of(oauth) | {"refresh_token": oauth.refresh_token()}})
     async with rig.engine.begin() as conn:
-        assert not await token_store.renewed(conn, claimed, {"access_token": "late", "refresh_token": "late"}, 3600)
+        assert not await STORE.renewed(conn, claimed, {"access_token": "late", "refresh_token": "late"}, 3600)
     assert await rig.scan(scanner_id)
 
 
@@ -260,7 +262,7 @@ async def test_somebody_signs_in_and_the_mailbox_is_read(rig: Rig, by_token: Dov
     asked = next(values for path, values in oauth.asked if path == "/authorize")
     assert (asked["code_challenge_method"], asked["scope"], asked["login_hint"]) == ("S256", "openid offline_access", oauth.user)
     signed_in = await rig.api.post("/oauth/callback", json=back)
-    assert signed_in.json() == {"scanner_id": scanner_id}
+    assert signed_in.json() == {"scanner_id": scanner_id, "sender_id": None}
     state = await rig.state(scanner_id)
     assert (state["oauth"]["signed_in"], state["oauth"]["error"], state["last_error"]) == (True, None, None)
     assert await rig.scan(scanner_id)
@@ -314,8 +316,8 @@ async def test_a_sign_in_wakes_the_fetcher_that_waits_five_minutes(rig: Rig, by_
 
 
 async def test_an_answer_without_end_or_measure_is_cut_off(rig: Rig, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth_adapter, "CALL_SECONDS", 0.5)
-    client = Client(OAuthFields(provider=OAuthProvider.OIDC, issuer=oauth.issuer, client_id=CLIENT_ID), Secrets())
+    monkeypatch.setattr(providers, "CALL_SECONDS", 0.5)
+    client = Client(OAuthFields(provider=OAuthProvider.OIDC, issuer=oauth.issuer, client_id=CLIENT_ID), Secrets(), IMAP)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ProviderAwayError, match="did not answer within"):
@@ -327,7 +329,7 @@ async def test_an_answer_without_end_or_measure_is_cut_off(rig: Rig, oauth: OAut
 
 async def test_an_issuer_that_names_another_is_refused(oauth: OAuthServer) -> None:
     issuer = oauth.issuer.replace("127.0.0.1", "localhost")
-    client = Client(OAuthFields(provider=OAuthProvider.OIDC, issuer=issuer, client_id=CLIENT_ID), Secrets())
+    client = Client(OAuthFields(provider=OAuthProvider.OIDC, issuer=issuer, client_id=CLIENT_ID), Secrets(), IMAP)
     with pytest.raises(ProviderRefusedError, match="names another issuer"):
         await Providers().endpoints(client)
 

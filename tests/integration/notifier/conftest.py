@@ -14,6 +14,7 @@ from shared.archive import Archive
 from shared.events import ScannerSettings
 from shared.secrets import new_ring
 from tests.integration.notifier.parts import SERVICE_TOKEN, Bus, Notifier, ScriptedServer, sender_body
+from tests.kit.smtp_script import SmtpScript
 from tests.kit.stack import TestStack
 
 Mailbox = Callable[..., Awaitable[str]]
@@ -39,10 +40,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 @pytest.fixture(scope="session")
-def running(
-    stack: TestStack, namespace: str, database_url: str, archive: Archive, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Notifier]:
-    settings = {
+def settings(stack: TestStack, namespace: str, database_url: str, archive: Archive) -> dict[str, str]:
+    return {
         "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
         "NAMESPACE": namespace,
         "DATABASE_URL": database_url,
@@ -51,11 +50,16 @@ def running(
         "SECRET_KEYS": new_ring(),
         "INSTANCE": "notifier",
         "FIRST_RETRY_SECONDS": "0.3",
+        "GREYLISTED_RETRY_SECONDS": "0.3",
         "COMMAND_TIMEOUT_SECONDS": "5",
         "DATA_TIMEOUT_SECONDS": "1.5",
         "CONNECT_TIMEOUT_SECONDS": "3",
         "IDLE_SECONDS": "1",
     }
+
+
+@pytest.fixture(scope="session")
+def running(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notifier]:
     process = Notifier(settings, tmp_path_factory.mktemp("logs") / "notifier.log")
     process.command("migrate")
     try:
@@ -71,6 +75,17 @@ def notifier(running: Notifier) -> Notifier:
 
 
 @pytest.fixture
+def another(notifier: Notifier, settings: dict[str, str], tmp_path: Path) -> Iterator[Notifier]:
+    """A second replica beside the first."""
+    process = Notifier(settings | {"INSTANCE": "notifier-2"}, tmp_path / "another.log")
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest.fixture
 async def bus(stack: TestStack, namespace: str) -> AsyncIterator[Bus]:
     made = Bus(stack.kafka_bootstrap, namespace)
     await made.start()
@@ -81,6 +96,15 @@ async def bus(stack: TestStack, namespace: str) -> AsyncIterator[Bus]:
 @pytest.fixture
 def smtp() -> Iterator[ScriptedServer]:
     server = ScriptedServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def script() -> Iterator[SmtpScript]:
+    """As `smtp`, and able to misbehave at each point of the dialogue."""
+    server = SmtpScript()
     server.start()
     yield server
     server.stop()

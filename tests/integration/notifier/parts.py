@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +54,7 @@ class Notifier:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen([sys.executable, "-m", "notifier"], env=self._environment, stdout=output, stderr=output)
-        eventually(self._ready, seconds=40, what="the notifier is ready")
+        eventually(self._ready, seconds=90, what="the notifier is ready")
 
     def command(self, name: str) -> None:
         subprocess.run([sys.executable, "-m", "notifier", name], env=self._environment, check=True, timeout=60, capture_output=True)
@@ -74,6 +75,18 @@ class Notifier:
         """What its database holds."""
         with psycopg.connect(self._database_url.replace("+psycopg", ""), connect_timeout=10) as connection:
             return connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def locked(self, outgoing_id: str) -> Iterator[None]:
+        """Nothing about this mail can be written meanwhile. A database that is killed meanwhile lets go of it, too."""
+        connection = psycopg.connect(self._database_url.replace("+psycopg", ""), connect_timeout=10)
+        try:
+            connection.execute("select from outgoing where id = %s for update", (outgoing_id,))
+            yield
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                connection.rollback()
+            connection.close()
 
     def _ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -217,6 +230,13 @@ class ScriptedServer:
 def sender_body(port: int, **more: Any) -> dict[str, Any]:
     """POST /senders for a server without encryption and log-in."""
     return {"name": "Sandbox", "server": LOOPBACK, "port": port, "ssl_type": "none", "auth": "none", **more}
+
+
+def limit(notifier: Notifier, scanner_id: str, connections: int = 4, per_minute: int | None = None) -> None:
+    """What the server of a mailbox puts up with."""
+    row = notifier.rows("select sender_id from scanners where id = %s", scanner_id)[0]
+    limits = {"connections": connections, "per_minute": per_minute}
+    assert notifier.call("PATCH", f"/senders/{row[0]}", {"limits": limits}).status_code == 200
 
 
 def answer(ticket_id: int, scanner_id: str, to: str = "anna@lakeside.example", **more: Any) -> OutgoingMail:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from uuid import uuid4
 
@@ -121,7 +122,65 @@ def test_the_test_logs_in_encrypted(notifier: Notifier, strict: ScriptedServer) 
     sender = notifier.call("POST", "/senders", with_login(strict.port)).json()
     result = notifier.call("POST", f"/senders/{sender['id']}/test").json()
     assert result["ok"], result
-    assert [step.rpartition(": ")[2] for step in result["steps"]] == ["ok"] * 4
+    names = ["connect to", "greeting", "encryption", "greeting", "log in"]
+    assert [step.endswith(": ok") and step.startswith(name) for step, name in zip(result["steps"], names, strict=True)] == [True] * 5
+
+
+def test_the_test_sends_a_mail_to_oneself(notifier: Notifier, smtp: ScriptedServer) -> None:
+    sender = notifier.call(
+        "POST", "/senders", sender_body(smtp.port, address="help@help.example", display_name="Help\r\nBcc: eve@x.example")
+    ).json()
+    result = notifier.call("POST", f"/senders/{sender['id']}/test", {"to": "otto@company.example"}).json()
+    assert result["ok"], result
+    (mail,) = smtp.handler.accepted
+    assert (mail.sender, mail.recipients) == ("help@help.example", ["otto@company.example"])
+    headers = message_from_bytes(mail.data, policy=policy.default)
+    assert (headers["To"], headers["Bcc"], headers["Auto-Submitted"]) == ("otto@company.example", None, "auto-generated")
+
+
+def test_a_refused_test_mail_shows_the_last_lines(notifier: Notifier, smtp: ScriptedServer) -> None:
+    sender = notifier.call("POST", "/senders", sender_body(smtp.port, address="help@help.example")).json()
+    smtp.handler.rcpt["otto@company.example"] = ["550 5.7.1 relaying denied"]
+    result = notifier.call("POST", f"/senders/{sender['id']}/test", {"to": "otto@company.example"}).json()
+    assert (result["ok"], "relaying denied" in result["message"]) == (False, True)
+    assert any("RCPT TO:<otto@company.example>" in step for step in result["steps"])
+    assert any("550 5.7.1 relaying denied" in step for step in result["steps"])
+
+
+def test_a_test_mail_needs_addresses(notifier: Notifier, smtp: ScriptedServer) -> None:
+    path = f"/senders/{notifier.call('POST', '/senders', sender_body(smtp.port)).json()['id']}/test"
+    for to, words in (
+        ("otto@company.example\r\nRCPT TO:<eve@x.example>", "no address that mail can be sent to"),
+        ("o@x.example", "address to send from"),
+    ):
+        refused = notifier.call("POST", path, {"to": to})
+        assert (refused.status_code, words in refused.json()["detail"]) == (422, True)
+    assert smtp.handler.taken == []
+
+
+def test_limits_are_kept_and_bounded(notifier: Notifier) -> None:
+    made = notifier.call("POST", "/senders", sender_body(25, limits={"connections": 2, "per_minute": 30})).json()
+    path = f"/senders/{made['id']}"
+    assert made["limits"] == {"connections": 2, "per_minute": 30}
+    assert notifier.call("PATCH", path, {"name": "Other"}).json()["limits"] == made["limits"]
+    assert notifier.call("PATCH", path, {"limits": {"connections": 3}}).json()["limits"] == {"connections": 3, "per_minute": None}
+    refused = notifier.call("PATCH", path, {"limits": {"connections": 21}})
+    assert (refused.status_code, "limits.connections" in refused.json()["detail"]) == (422, True)
+
+
+def test_the_secrets_of_a_sign_in_are_never_shown(notifier: Notifier) -> None:
+    oauth = {"provider": "google", "client_id": "c-1", "client_secret": "hush-client", "refresh_token": "hush-refresh"}
+    made = notifier.call("POST", "/senders", sender_body(25, auth="oauth2", username="help@help.example", oauth=oauth))
+    assert made.status_code == 201, made.text
+    path = f"/senders/{made.json()['id']}"
+    assert made.json()["oauth_state"]["signed_in"]
+    for shown in (made, notifier.call("GET", path), notifier.call("GET", "/senders?limit=200")):
+        assert "hush" not in shown.text
+    kept = notifier.call("PATCH", path, {"oauth": {"provider": "google", "client_id": "c-1"}}).json()
+    other = notifier.call("PATCH", path, {"oauth": {"provider": "google", "client_id": "c-2"}}).json()
+    assert (kept["oauth_state"]["signed_in"], other["oauth_state"]["signed_in"]) == (True, False)
+    missing = notifier.call("POST", "/senders", sender_body(25, auth="oauth2"))
+    assert (missing.status_code, "oauth:" in missing.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from shared.events import MailDelivery, OutgoingMail, ScannerSettings
 from shared.mail.model import Address
 from tests.integration.notifier.parts import Bus, Notifier, ScriptedServer, answer, free_port, sender_body
 from tests.kit.eventually import eventually, eventually_async
+from tests.kit.smtp_script import HOLD, SILENT, SmtpScript
 from tests.kit.stack import TestStack
 
 pytestmark = pytest.mark.connected
@@ -240,3 +241,70 @@ async def test_a_failed_mail_is_sent_by_hand(notifier: Notifier, bus: Bus, smtp:
     assert notifier.call("POST", f"/outgoing/{mail.outgoing_id}/retry").status_code == 200
     await until(bus, mail, "accepted", "failed", "accepted", "sent")
     assert notifier.call("POST", f"/outgoing/{mail.outgoing_id}/retry").status_code == 409
+
+
+async def test_recipients_beyond_the_limit_of_the_server_go_in_the_next_dialogue_at_once(
+    notifier: Notifier, bus: Bus, script: SmtpScript, mailbox: Mailbox
+) -> None:
+    """The pause after a failure would be an hour here: no failure is what it is."""
+    script.answers["rcpt"] = ["250 OK", "452 4.5.3 too many", "452 4.5.3 too many", "250 OK", "452 4.5.3 too many"]
+    people = [Address(address=f"{name}@lakeside.example") for name in ("anna", "bruno", "carla")]
+    mail = answer(50, await mailbox(script.port)).model_copy(update={"to": people})
+    await bus.outgoing(mail)
+    told = await _final(bus, mail, 3)
+    assert {one.state for one in told} == {"sent"}
+    assert [one.state.value for one in await bus.deliveries(mail.outgoing_id)] == ["accepted"] * 3 + ["sent"] * 3
+    assert [one.recipients for one in script.taken] == [[one.address] for one in people]
+    assert notifier.rows("select tries, failures from outgoing where id = %s", mail.outgoing_id) == [(3, 0)]
+
+
+async def test_a_greylisted_mail_comes_again_after_the_time_it_was_told(
+    notifier: Notifier, bus: Bus, script: SmtpScript, mailbox: Mailbox
+) -> None:
+    script.answers["rcpt"] = ["451 4.7.1 Greylisted, please come back in 1800 seconds"]
+    mail = answer(51, await mailbox(script.port))
+    await bus.outgoing(mail)
+    await until(bus, mail, "accepted", "delayed")
+    row = notifier.call("GET", f"/outgoing/{mail.outgoing_id}").json()
+    wait = datetime.fromisoformat(row["next_try_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=20) < wait < timedelta(minutes=37)
+
+
+async def test_the_message_id_that_a_server_gave_is_told(notifier: Notifier, bus: Bus, script: SmtpScript, mailbox: Mailbox) -> None:
+    script.answers["end"] = ["250 2.6.0 <other@server.example> [InternalId=1, Hostname=EX1] Queued mail for delivery"]
+    mail = answer(52, await mailbox(script.port))
+    await bus.outgoing(mail)
+    _, sent = await until(bus, mail, "accepted", "sent")
+    assert sent.alias == "<other@server.example>"
+    await bus.outgoing(mail, resend=1)
+    told = await until(bus, mail, "accepted", "sent", "sent")
+    assert told[2] == sent
+    assert notifier.rows("select aliases from outgoing where id = %s", mail.outgoing_id) == [(["<other@server.example>"],)]
+
+
+async def test_one_hanging_server_delays_only_its_own_mails(bus: Bus, script: SmtpScript, smtp: ScriptedServer, mailbox: Mailbox) -> None:
+    script.answers["mail"] = [SILENT] * 50
+    stuck = [answer(60 + number, await mailbox(script.port)) for number in range(3)]
+    for mail in stuck:
+        await bus.outgoing(mail)
+    eventually(lambda: script.commands("MAIL"))
+    prompt = answer(70, await mailbox(smtp.port))
+    await bus.outgoing(prompt)
+    await until(bus, prompt, "accepted", "sent")
+    assert not script.taken
+
+
+async def test_a_mail_its_server_never_answers_does_not_keep_the_others_of_that_server(
+    bus: Bus, script: SmtpScript, mailbox: Mailbox
+) -> None:
+    script.answers["end"] = [HOLD]
+    scanner = await mailbox(script.port)
+    stuck = answer(80, scanner)
+    await bus.outgoing(stuck)
+    eventually(lambda: script.reached == ["end"])
+    others = [answer(81 + number, scanner) for number in range(5)]
+    for mail in others:
+        await bus.outgoing(mail)
+    for mail in others:
+        await until(bus, mail, "accepted", "sent")
+    assert stuck.message_id not in {one.message_id for one in script.taken}

@@ -181,7 +181,7 @@ async def test_a_condition_that_makes_no_sense_is_named_with_its_part(
 @pytest.mark.parametrize(
     ("action", "option", "words"),
     [
-        ({"type": "create_ticket", "acknowledge": True}, "acknowledge", "acknowledge is not offered yet; leave the field out"),
+        ({"type": "update_ticket", "acknowledge": True}, "acknowledge", "update_ticket has no option acknowledge; leave the field out"),
         ({"type": "archive", "create_lead": True}, "create_lead", "archive has no option create_lead"),
         ({"type": "ignore", "priority": "high"}, "priority", "ignore has no option priority"),
         ({"type": "create_ticket", "status": "resolved"}, "status", "open, in_progress, waiting, closed"),

@@ -60,12 +60,12 @@ async def test_each_mail_becomes_what_tickets_says(desk: Desk, tickets: TicketsS
     assert (new.parsed and new.parsed.subject, new.note) == ("Lamp", "")
 
 
-async def test_a_kind_that_asks_no_rule_is_known_without_tickets(desk: Desk, tickets: TicketsServer) -> None:
+async def test_tickets_says_whether_a_machines_mail_is_one_of_ours_come_back(desk: Desk, tickets: TicketsServer) -> None:
     await desk.scanner()
     (judged,) = await trial(desk, tickets).judge("s", RULES, [mail(before=VACATION)])
+    assert [[one.kind for one in asked.commands] for asked in tickets.asked] == [["auto_reply"]]
     assert judged.after is not None
-    assert (judged.after.outcome, judged.after.rule_id) == ("auto_reply", None)
-    assert tickets.asked == []
+    assert (judged.after.outcome, judged.after.rule_id, judged.note) == ("auto_reply", None, "")
 
 
 async def test_tickets_away_is_said_in_plain_words_and_other_mails_are_judged(desk: Desk, tickets: TicketsServer) -> None:

@@ -92,6 +92,8 @@ def _resolution(command: TicketCommand, behaviour: Behaviour) -> dict[str, Any]:
     sender = command.mail.from_.address if command.mail and command.mail.from_ else ""
     if command.kind is CommandKind.OWN:
         return {"mail_id": command.mail_id, "outcome": "loop"}
+    if command.kind.value in {"bounce", "receipt", "auto_reply"}:
+        return {"mail_id": command.mail_id, "outcome": command.kind.value}
     if sender in behaviour.spam:
         return {"mail_id": command.mail_id, "outcome": "spam", "reason": "the sender is on the spam list"}
     for candidate in command.candidates:

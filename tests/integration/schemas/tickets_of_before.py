@@ -59,4 +59,19 @@ insert into ticket_changes (ticket_id, at, actor, type, changes) values
     (1, now(), 'user:olga@company.example', 'updated', '[{"field": "status", "before": "open", "after": "waiting"}]');
 insert into desk_settings (name, value) values ('status_names', '{"open": "New"}');
 """
-ROWS: Final = {"0001": FIRST, "0002": FIRST + SECOND, "0003": FIRST + SECOND + THIRD}
+FOURTH: Final = """
+insert into erased (erasure_id, digest, before, done_at) values ('e1', 'x', '2026-11-01 12:00+00', now());
+"""
+FIFTH: Final = """
+update messages set mode = 'info', undo_until = '2026-11-01 13:00:10+00' where id = 'm2';
+insert into drafts (ticket_id, actor, body, mode) values (1, 'user:olga@company.example', 'We are', 'info');
+insert into uploads (id, ticket_id, actor, archive_key, name, type, size, sha256)
+    values ('u1', 1, 'user:olga@company.example', 'uploads/2026-11/u1', 'bill.pdf', 'application/pdf', 7, 'x');
+"""
+ROWS: Final = {
+    "0001": FIRST,
+    "0002": FIRST + SECOND,
+    "0003": FIRST + SECOND + THIRD,
+    "0004": FIRST + SECOND + THIRD + FOURTH,
+    "0005": FIRST + SECOND + THIRD + FOURTH + FIFTH,
+}

@@ -100,18 +100,20 @@ def command_record(one: TicketCommand, resend: int = 0) -> Record:
 class Rig:
     """Consumers, API, sweep and spam jobs of one replica."""
 
-    def __init__(self, database_url: str, archive: Path) -> None:
+    def __init__(self, database_url: str, archive: Path, **settings: Any) -> None:
         self.settings = Settings(
             database_url=SecretStr(database_url),
             service_token=SecretStr("t" * 32),
             secret_keys=SecretStr(RING),
             archive_url=archive.as_uri(),
             max_tries=1,
+            **settings,
         )
         self.engine: AsyncEngine = make_engine(self.settings.database_url, application="test")
         self.outbox = Outbox(self.engine, Source("tickets", "test"))
         consumers = {consumer.topic: consumer for consumer in make_consumers(self.outbox, self.settings)}
         self.commands, self.scanners, self.deliveries = (consumers[topic] for topic in (TICKET_COMMANDS, SCANNERS, MAIL_DELIVERIES))
+        self.archive_folder = archive
         self.archive = Archive(self.settings.archive_url)
         self.jobs = Jobs(self.outbox, JOBS)
         self.search = Search(self.engine, self.settings.search_languages)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from shared.api import CommentIn
 from shared.events import (
     Candidate,
     DeliveryState,
@@ -22,8 +20,8 @@ from shared.events import (
 from shared.mail.model import Address, Attachment
 from shared.topics import PRIVACY_ERASURES, PRIVACY_REPORTS
 from tests.integration.tickets.rig import CREATE, OWN, REPLY, Rig, command, command_record, mail, record
-from tests.kit.leftovers import leftovers
-from tickets.answers import Written, add_comment
+from tests.integration.tickets.writing import OLGA, draft, keep, reply, ticket, upload
+from tests.kit.leftovers import archived, leftovers
 from tickets.erasure.making import make_eraser, make_erasure_consumers
 
 ANNA = "Anna.Keller@customer.example"
@@ -35,7 +33,7 @@ class Erasing:
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self.eraser = make_eraser(rig.outbox)
+        self.eraser = make_eraser(rig.outbox, rig.archive)
         self.erasures, self.reports = make_erasure_consumers(self.eraser, rig.outbox, rig.settings)
 
     async def ask(self, address: str = ANNA) -> dict[str, Any]:
@@ -95,8 +93,8 @@ async def answered_ticket(rig: Rig) -> tuple[TicketCommand, int]:
     first = from_anna()
     await rig.carry_out(first)
     ticket_id = int((await rows(rig, "tickets"))[-1].id)
-    async with rig.outbox.transaction() as unit:
-        await add_comment(unit, Written(str(uuid4()), ticket_id, CommentIn(body="We send somebody."), "user:olga"))
+    answer = await rig.api.post(f"/tickets/{ticket_id}/comments", json={"body": "We send somebody."})
+    assert answer.status_code == 201, answer.text
     return first, ticket_id
 
 
@@ -273,3 +271,36 @@ async def test_only_the_digest_stays_when_all_have_reported(rig: Rig, erasing: E
     last = (await rig.emitted("privacy.erasures"))[-1]
     assert "address" not in last
     assert last["digest"] == address_digest(ANNA)
+
+
+async def test_drafts_and_files_on_the_persons_ticket_go_with_their_bytes(rig: Rig, erasing: Erasing) -> None:
+    first = from_anna()
+    await rig.carry_out(first)
+    number = int((await rows(rig, "tickets"))[-1].id)
+    (invoice,) = (await rig.get(f"/tickets/{number}"))["attachments"]
+    sent, noted, unsent = [await upload(rig, number, f"{name}-anna.keller.pdf") for name in ("sent", "noted", "unsent")]
+    await reply(rig, number, "It burns since noon, you say.", attachments=[sent["id"], invoice["id"]], cc=[ANNA, "ben@customer.example"])
+    note = {"body": "See the file.", "internal": True, "attachments": [noted["id"]]}
+    assert (await rig.api.post(f"/tickets/{number}/comments", json=note, headers=OLGA)).status_code == 201
+    await keep(rig, number, "Dear Anna Keller,", attachments=[unsent["id"]])
+    assert archived(rig.archive_folder, ["the plan"]) != []
+    report = await erasing.erase([first.mail_id])
+
+    own = next(part for part in report["parts"] if part["service"] == "tickets")
+    assert {name: own["removed"][name] for name in ("uploads", "drafts", "archived")} == {"uploads": 3, "drafts": 1, "archived": 3}
+    assert await leftovers(rig.engine, [word for word in WORDS if word != "burns since"]) == []
+    assert archived(rig.archive_folder, ["the plan"]) == []
+    (_, answer, _) = await rig.messages(number)
+    assert answer["attachments"] == []
+    assert (await rig.api.post(f"/tickets/{number}/messages/{answer['id']}/cancel", headers=OLGA)).status_code == 409
+
+
+async def test_in_drafts_and_files_of_others_only_the_address_goes(rig: Rig, erasing: Erasing) -> None:
+    number = await ticket(rig)
+    file = await upload(rig, number)
+    await keep(rig, number, f"Ask {ANNA}, please.", attachments=[file["id"]], cc=[ANNA, "ben@customer.example"])
+    await erasing.erase()
+    left = await draft(rig, number) or {}
+    assert (left["body"], left["cc"]) == ("Ask erased, please.", ["erased", "ben@customer.example"])
+    assert [one["id"] for one in left["files"]] == [file["id"]]
+    assert archived(rig.archive_folder, ["the plan"]) != []

@@ -30,7 +30,7 @@ async def count(rig: Rig, table: str) -> int:
 async def test_a_ticket_deleted_long_enough_ago_is_removed_with_all_that_is_its(rig: Rig) -> None:
     first = await deleted_ticket(rig, 31)
     await rig.carry_out(command(mail(subject="Stays", text="Stays.")))
-    assert await Retention(rig.outbox, 30).once() == 1
+    assert await Retention(rig.outbox, rig.archive, 30).once() == 1
     async with rig.engine.begin() as conn:
         await conn.execute(text("delete from outbox"))
     assert await leftovers(rig.engine, ["Gone"]) == []
@@ -43,8 +43,8 @@ async def test_a_ticket_deleted_long_enough_ago_is_removed_with_all_that_is_its(
 
 async def test_a_ticket_deleted_lately_and_one_without_a_time_stay(rig: Rig) -> None:
     await deleted_ticket(rig, 29)
-    assert await Retention(rig.outbox, 30).once() == 0
-    assert await Retention(rig.outbox, 0).once() == 0
+    assert await Retention(rig.outbox, rig.archive, 30).once() == 0
+    assert await Retention(rig.outbox, rig.archive, 0).once() == 0
     assert await count(rig, "tickets") == 1
     assert await count(rig, "messages") == 2
 
@@ -55,6 +55,6 @@ async def test_ended_jobs_go_after_a_month_and_running_ones_never(rig: Rig) -> N
             values = {"id": name, "state": state, "days": days}
             insert = "insert into jobs (id, kind, actor, state, input, updated_at) values (:id, 'x', 'x', :state, '{}', "
             await conn.execute(text(insert + "now() - make_interval(days => :days))"), values)
-    await Retention(rig.outbox, 0).once()
+    await Retention(rig.outbox, rig.archive, 0).once()
     async with rig.engine.connect() as conn:
         assert set((await conn.execute(text("select id from jobs"))).scalars()) == {"new", "busy"}

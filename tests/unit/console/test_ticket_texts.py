@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ def test_what_does_not_restrict_is_not_in_the_filter() -> None:
     assert wanted == {"tag": "vip", "status": ["open", "closed"]}
     assert ticket_filter.query(wanted, view="v1", cursor="") == "tag=vip&status=open&status=closed&view=v1"
     assert ticket_filter.refined(wanted) == 1
+    view = {"filter": {"attention": True, "tag": None}}
+    assert ticket_filter.read_filter(QueryParams(ticket_filter.query(ticket_filter.saved(view)))) == {"attention": "true"}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,7 @@ def test_what_does_not_restrict_is_not_in_the_filter() -> None:
         (("assignee", "anna@company.example", None), "gave it back: it is nobody's now"),
         (("tags", ["a", "b"], ["b", "c"]), "added the tag c and took away the tag a"),
         (("merged_into", None, "12"), "made it part of #12"),
+        (("answer", "sent", "taken back"), "took an answer back"),
         (("title", "", "Chairs"), "renamed it from “(no subject)” to “Chairs”"),
     ],
 )
@@ -78,10 +82,21 @@ def test_the_tickets_taken_in_and_when_it_was_merged_itself_are_told_apart() -> 
     assert ticket_texts.merged_since([taken, away]) == away["at"]
 
 
-def test_each_who_gets_an_answer_is_named_once() -> None:
-    messages = [{"kind": "mail", "direction": "in", "sender": "Carl <carl@x.example>"}]
-    watched = ticket(sender="Anna <anna@x.example>", watchers=["CARL@x.example", "anna@x.example", "dora@x.example"])
-    assert ticket_texts.recipients(watched, messages) == ("anna@x.example", ["CARL@x.example", "dora@x.example"])
+def test_what_a_message_is_and_who_wrote_it_is_told() -> None:
+    ours: dict[str, Any] = {"kind": "reply", "mode": "acknowledgement", "sender": "system", "deliveries": [], "delivery": None}
+    assert (ticket_texts.kind(ours), ticket_texts.author(ours)) == ("Automatic acknowledgement", "Mail Converter")
+    before = ours | {"kind": "comment", "mode": None, "sender": ANNA, "delivery": "sent"}
+    assert (ticket_texts.kind(before), ticket_texts.author(before)) == ("Answer", "anna@company.example")
+    assert (
+        ticket_texts.names([ANNA, "token:ci", "user:bo@x.example"], [("bo@x.example", "Bo")]) == "anna@company.example, token “ci” and Bo"
+    )
+
+
+def test_the_time_to_take_an_answer_back_is_counted_down_to_nothing() -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    assert ticket_texts.seconds_left("2026-11-23T12:00:09.200Z", now) == 10
+    assert ticket_texts.seconds_left("2026-11-23T11:59:59Z", now) == 0
+    assert ticket_texts.seconds_left(None, now) == 0
 
 
 def test_only_what_was_typed_anew_is_changed() -> None:

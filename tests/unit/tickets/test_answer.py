@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.mail.model import Address
-from tickets.domain.answer import Answered, LastMail, compose, cut, new_message_id
+from tickets.domain.answer import Answered, LastMail, chosen, compose, cut, new_message_id
+from tickets.domain.html import quotable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICKET = Answered(7, "Printer", "anna@customer.example", "s1", "help@company.example")
@@ -99,3 +100,27 @@ def test_quoted_text_is_cut_between_characters() -> None:
 )
 def test_our_message_id_is_at_the_mailboxs_domain(own: str, expected: str) -> None:
     assert new_message_id("ab", own) == expected
+
+
+def test_copies_go_to_whom_was_chosen_by_the_name_they_have_and_never_to_a_mailbox_or_twice() -> None:
+    to, offered = people("anna@customer.example"), [Address(name="Boss", address="boss@customer.example")]
+    wanted = ["BOSS@customer.example", "boss@customer.example", "anna@customer.example", "new@customer.example"]
+    copies, wrong = chosen(TICKET, to, offered, wanted)
+    assert [(one.name, one.address) for one in copies] == [("Boss", "boss@customer.example"), ("", "new@customer.example")]
+    assert wrong == []
+    assert chosen(TICKET, to, offered, ["help@company.example", "nobody"]) == ([], ["help@company.example", "nobody"])
+
+
+@pytest.mark.parametrize(
+    "nasty", ["a@b.example\r\nBcc: eve@evil.example", "a@b.example, eve@evil.example", "<a@b.example>", "a b@c.example"]
+)
+def test_no_copy_adds_a_header_or_a_second_recipient(nasty: str) -> None:
+    assert chosen(TICKET, [], [], [nasty]) == ([], [nasty])
+
+
+def test_quoted_html_shows_its_own_images_and_no_others() -> None:
+    html = '<p title="<img src=x>">a</p><img alt="a > b" src="cid:one@x"><img src="https://x/y"><img src="cid:%74wo@x">b<script>c'
+    quoted, shown = quotable(html, {"one@x": "cid:1@m", "two@x": "cid:2@m", "three@x": "cid:3@m"})
+    assert quoted == '<p title="&lt;img src=x&gt;">a</p><img alt="a &gt; b" src="cid:1@m"><img src="cid:2@m">b'
+    assert shown == {"one@x", "two@x"}
+    assert quotable('<img src="https://x/y" alt="z">', {}) == ("", set())

@@ -19,8 +19,10 @@ from console.adapters.sessions import Sessions
 from console.adapters.setup import SetupLink
 from console.adapters.tokens import Tokens
 from console.adapters.users import Users
+from console.api.models import MePatch
 from console.domain.login_limit import try_again_at
 from console.domain.principal import Principal, Role
+from console.refusals import refusal_of
 from console.secret import new_secret
 from console.settings import Settings
 from shared.api import Token, User, UserIn
@@ -112,6 +114,12 @@ class Accounts:
             raise ProblemError(409, "There is a user with this address", f"{user.email} can sign in already.")
         return user
 
+    async def change_own(self, principal: Principal, wanted: MePatch) -> Principal:
+        """The user with what they changed of themselves. Raises ProblemError 409 for a token, 404 for a user deleted meanwhile."""
+        if principal.kind == "token":
+            raise ProblemError(409, "A token is nobody", "Only users have a name and an address of their own; sign in to set them.")
+        return await self.users.change(principal.id, wanted.model_dump(exclude_none=True))
+
     async def create_token(self, name: str, role: Role) -> Token:
         """A token, shown this once."""
         secret = f"mc_{new_secret()}"
@@ -168,7 +176,5 @@ def new_user(email: str, name: str, role: Role, password: str) -> User:
     try:
         fields = UserIn(email=email.strip().lower(), name=name.replace("\x00", "").strip(), role=role, password=password)
     except ValidationError as error:
-        errors = [{"field": str(item["loc"][0]), "message": item["msg"]} for item in error.errors(include_input=False)]
-        detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-        raise ProblemError(422, "The request is not valid", detail, errors=errors) from error
+        raise refusal_of(error) from error
     return User(id=str(uuid4()), email=fields.email, name=fields.name, role=fields.role, created_at=utc_now())

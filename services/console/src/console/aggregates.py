@@ -10,6 +10,7 @@ from pydantic import Field
 
 from console.backend import Backend, quoted
 from console.dependencies import Dependencies
+from console.domain.principal import Principal
 from console.settings import SERVICES, ServiceName
 from shared.api import DeadLetter, Job, Page, ServiceStatus, Status
 from shared.http import ProblemError, decode_cursor, encode_cursor, not_found
@@ -25,7 +26,7 @@ class DeadLetterPage(Page[DeadLetter]):
 
 
 async def dead_letters(
-    backend: Backend, actor: str, *, limit: int = 50, cursor: str | None = None, state: str = "waiting"
+    backend: Backend, actor: Principal, *, limit: int = 50, cursor: str | None = None, state: str = "waiting"
 ) -> DeadLetterPage:
     """One page, service after service. A letter's id says whose it is: `tickets.<id>`."""
     first, inner = _position(cursor)
@@ -49,14 +50,14 @@ async def dead_letters(
     return DeadLetterPage(items=found, away=away)
 
 
-async def act_on_dead_letter(backend: Backend, actor: str, letter_id: str, verb: str, json: Any = None) -> dict[str, str]:
+async def act_on_dead_letter(backend: Backend, actor: Principal, letter_id: str, verb: str, json: Any = None) -> dict[str, str]:
     """`retry`, or `drop` with a DropRequest as `json`. Raises ProblemError 404 for an id that names no service."""
     service, inner = owner_of(letter_id, ".", SERVICES, "dead letter")
     answer = await backend.send_json(service, "POST", f"/dead-letters/{quoted(inner)}/{verb}", actor=actor, json=json)
     return {**answer, "id": letter_id}
 
 
-async def job(backend: Backend, actor: str, job_id: str) -> Job:
+async def job(backend: Backend, actor: Principal, job_id: str) -> Job:
     """How far a job is. Raises ProblemError 404 for an id that names no service."""
     service, _ = owner_of(job_id, "-", JOB_SERVICES, "job")
     return Job.model_validate(await backend.get_json(service, f"/jobs/{quoted(job_id)}", actor=actor))
@@ -70,7 +71,7 @@ def owner_of(item_id: str, mark: str, services: tuple[ServiceName, ...], what: s
     raise not_found(what, item_id)
 
 
-async def status(deps: Dependencies, actor: str) -> Status:
+async def status(deps: Dependencies, actor: Principal) -> Status:
     """Readiness of every service, asked at once; never an error."""
     services = await asyncio.gather(*(_service_status(deps.backend, name, actor) for name in SERVICES))
     checks = await deps.checks()
@@ -79,7 +80,7 @@ async def status(deps: Dependencies, actor: str) -> Status:
     return Status(ready=all(one.ready for one in every), version=version("mailconverter-console"), services=every)
 
 
-async def _service_status(backend: Backend, name: ServiceName, actor: str) -> ServiceStatus:
+async def _service_status(backend: Backend, name: ServiceName, actor: Principal) -> ServiceStatus:
     try:
         async with asyncio.timeout(STATUS_TIMEOUT_S):
             response = await backend.call(name, "GET", "/health/ready", actor=actor)

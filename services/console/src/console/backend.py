@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import httpx
 
+from console.domain.principal import Principal
 from console.settings import ServiceName, Settings
 from shared.api import Problem
-from shared.http import ACTOR_HEADER, SERVICE_TOKEN_HEADER, ProblemError
+from shared.http import ACTOR_ADDRESS_HEADER, ACTOR_HEADER, ACTOR_NAME_HEADER, SERVICE_TOKEN_HEADER, ProblemError
 from shared.observability import get_logger
 
 log = get_logger("backend")
@@ -46,7 +47,7 @@ class Backend:
         method: str,
         path: str,
         *,
-        actor: str,
+        actor: Principal,
         params: Params = None,
         json: Any = None,
         content: bytes | None = None,
@@ -67,7 +68,7 @@ class Backend:
         method: str,
         path: str,
         *,
-        actor: str,
+        actor: Principal,
         params: Params = None,
         json: Any = None,
         content: bytes | None = None,
@@ -91,7 +92,7 @@ class Backend:
         finally:
             await response.aclose()
 
-    async def get_json(self, service: ServiceName, path: str, *, actor: str, params: Params = None) -> Any:
+    async def get_json(self, service: ServiceName, path: str, *, actor: Principal, params: Params = None) -> Any:
         """The body of a GET. Raises ProblemError with the service's own problem on a status of 400 or more."""
         return checked(service, await self.call(service, "GET", path, actor=actor, params=params))
 
@@ -101,7 +102,7 @@ class Backend:
         method: str,
         path: str,
         *,
-        actor: str,
+        actor: Principal,
         json: Any = None,
         params: Params = None,
         headers: Mapping[str, str] | None = None,
@@ -109,10 +110,14 @@ class Backend:
         """The body (None where there is none) of a POST, PUT, PATCH or DELETE. Raises as `get_json`."""
         return checked(service, await self.call(service, method, path, actor=actor, params=params, json=json, headers=headers))
 
-    def _own_headers(self, actor: str) -> dict[str, str]:
+    def _own_headers(self, actor: Principal) -> dict[str, str]:
         # Header values are Latin-1 on the wire; an actor's name may hold any letter.
-        safe = actor.encode("ascii", "backslashreplace").decode()
-        return {SERVICE_TOKEN_HEADER: self._settings.service_token.get_secret_value(), ACTOR_HEADER: safe}
+        return {
+            SERVICE_TOKEN_HEADER: self._settings.service_token.get_secret_value(),
+            ACTOR_HEADER: actor.actor.encode("ascii", "backslashreplace").decode(),
+            ACTOR_NAME_HEADER: quote(actor.name),
+            ACTOR_ADDRESS_HEADER: quote(actor.mail_address),
+        }
 
 
 def checked(service: ServiceName, response: httpx.Response) -> Any:

@@ -1,13 +1,19 @@
-"""Signing in to a mailbox's provider (RFC 6749, 4.1): the console sends browsers there and takes them back, the fetcher keeps tokens."""
+"""Signing in at the provider of a mailbox or an SMTP identity (RFC 6749, 4.1).
+
+The console sends browsers there and takes them back; the fetcher keeps the tokens of mailboxes, the notifier those of SMTP identities.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 from console.backend import Backend, quoted
+from console.domain.principal import Principal
 from console.settings import Settings
-from shared.api import OAuthCallbackIn, OAuthSignedIn, OAuthSignIn, OAuthSignInIn
+from shared.api import SENDER_STATE, OAuthCallbackIn, OAuthSignedIn, OAuthSignIn, OAuthSignInIn
 from shared.http import ProblemError
 
 CALLBACK = "/oauth/callback"
@@ -19,10 +25,33 @@ def redirect_uri(settings: Settings) -> str:
     return settings.public_url + CALLBACK
 
 
-async def begin_sign_in(backend: Backend, settings: Settings, actor: str, scanner_id: str) -> OAuthSignIn:
-    """Where the browser goes to sign in. Raises the fetcher's problem, or 502 for an address no browser should be sent to."""
+@dataclass(frozen=True)
+class Holder:
+    """Whose account it is that somebody signs in to."""
+
+    service: Literal["fetcher", "notifier"]
+    path: str
+    """Of its kind, in the service and in the public API."""
+
+    @property
+    def id_field(self) -> str:
+        """What its id is called in answers and problems of a sign-in."""
+        return f"{self.path.strip('/').removesuffix('s')}_id"
+
+
+MAILBOX = Holder("fetcher", "/scanners")
+SENDER = Holder("notifier", "/senders")
+
+
+def holder_of(state: str) -> Holder:
+    """Who began the sign-in with this state."""
+    return SENDER if state.startswith(SENDER_STATE) else MAILBOX
+
+
+async def begin_sign_in(backend: Backend, settings: Settings, actor: Principal, holder: Holder, holder_id: str) -> OAuthSignIn:
+    """Where the browser goes to sign in. Raises the service's problem, or 502 for an address no browser should be sent to."""
     asked = OAuthSignInIn(redirect_uri=redirect_uri(settings)).model_dump()
-    answer = await backend.send_json("fetcher", "POST", f"/scanners/{quoted(scanner_id)}/oauth", actor=actor, json=asked)
+    answer = await backend.send_json(holder.service, "POST", f"{holder.path}/{quoted(holder_id)}/oauth", actor=actor, json=asked)
     begun = OAuthSignIn.model_validate(answer)
     if not is_safe(begun.url):
         raise ProblemError(
@@ -31,9 +60,10 @@ async def begin_sign_in(backend: Backend, settings: Settings, actor: str, scanne
     return begun
 
 
-async def end_sign_in(backend: Backend, actor: str, came: OAuthCallbackIn) -> OAuthSignedIn:
-    """What the provider sent the browser back with becomes tokens. Raises the fetcher's problem."""
-    answer = await backend.send_json("fetcher", "POST", CALLBACK, actor=actor, json=came.model_dump(exclude_none=True))
+async def end_sign_in(backend: Backend, actor: Principal, came: OAuthCallbackIn) -> OAuthSignedIn:
+    """What the provider sent the browser back with becomes tokens. Raises the service's problem."""
+    service = holder_of(came.state).service
+    answer = await backend.send_json(service, "POST", CALLBACK, actor=actor, json=came.model_dump(exclude_none=True))
     return OAuthSignedIn.model_validate(answer)
 
 

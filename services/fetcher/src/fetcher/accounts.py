@@ -9,7 +9,7 @@ from fetcher.adapters.leases import Lease
 from fetcher.adapters.scanners import ScannerRow
 from fetcher.domain.parameters import read_parameters
 from fetcher.settings import Settings
-from fetcher.tokens import Tokens
+from fetcher.tokens import MailboxTokens
 from shared.api import SslMethod, SslType
 from shared.secrets import KeyRing
 
@@ -28,12 +28,12 @@ class Accounts:
     """One object per process."""
 
     def __init__(self, settings: Settings, keys: KeyRing, engine: AsyncEngine) -> None:
-        self.tokens = Tokens(engine, keys)
+        self.tokens = MailboxTokens(engine, keys)
         self._settings = settings
         self._keys = keys
 
     async def of(self, scanner: ScannerRow, lease: Lease | None = None, *, refused: str = "") -> Account:
-        """With an access token that is good for some minutes. Raises SecretUnreadableError, and what `Tokens.access_token` raises."""
+        """With an access token that is good for some minutes. Raises SecretUnreadableError, and what `access_token` raises."""
         by_token = scanner.auth == "oauth2"
         parameters = read_parameters(scanner.parameters, oauth=by_token)
         password = "" if by_token or not scanner.password else self._keys.decrypt(scanner.password, password_place(scanner.id))

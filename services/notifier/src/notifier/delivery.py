@@ -1,20 +1,21 @@
-"""Mails from the ledger to the SMTP server: bytes made once, `sending` written first, then the dialogue, then its record."""
+"""Mails of the ledger made into bytes: once, before the first try, and kept in the archive."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
 from sqlalchemy import Row
 
-from notifier.adapters import queue, senders
-from notifier.adapters.queue import Claimant
+from notifier.adapters import senders
+from notifier.adapters.chosen_templates import ChosenTemplates, chosen_templates
 from notifier.adapters.results import Results, Try
-from notifier.adapters.smtp import Connection, ServerProblemError
-from notifier.domain.compose import Composed, ComposeError, Identity, NoAddressError, compose
+from notifier.domain.compose import TEMPLATES, Composed, ComposeError, Identity, NoAddressError, compose
 from notifier.domain.schedule import Result, Verdict
+from notifier.files import read_files
 from shared.archive import Archive
 from shared.clock import Clock
 from shared.events import OutgoingMail
@@ -22,6 +23,11 @@ from shared.messaging.outbox import Outbox
 from shared.observability import get_logger
 
 log = get_logger("delivery")
+
+LONG = 20_000
+"""Characters: longer mails, and those with files, are made beside the event loop."""
+TOGETHER = 4 * 1024 * 1024
+"""Octets of new mails that are held before they are archived."""
 
 
 @dataclass(frozen=True)
@@ -32,60 +38,49 @@ class Ready:
     envelope_from: str
     mime_key: str
     data: bytes
+    text: str | None = None
+    """What an acknowledgement says."""
+    problem: str | None = None
+    """Why its template was not used."""
 
 
 class Deliverer:
-    """Delivers claimed mails over connections its caller keeps."""
+    """Makes claimed mails ready to be sent."""
 
-    def __init__(self, outbox: Outbox, archive: Archive, claimant: Claimant, results: Results, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, archive: Archive, results: Results, clock: Clock) -> None:
         self._outbox = outbox
         self._archive = archive
-        self._claimant = claimant
         self._results = results
         self._clock = clock
 
     async def prepare(self, rows: Sequence[Row[Any]], sender: Row[Any]) -> list[Ready]:
         """Bytes for each mail, in order. A mail that cannot be made is settled by itself and left out."""
+        new = [row for row in rows if row.mime_key is None]
         async with self._outbox.engine.connect() as conn:
-            who = await senders.identities(conn, {row.scanner_id for row in rows}, sender)
+            who = await senders.identities(conn, {row.scanner_id for row in new}, sender)
+            chosen = await chosen_templates(conn, {row.scanner_id for row in new})
         made: dict[str, Composed] = {}
-        for row in rows:
-            if row.mime_key is None:
-                composed = self._compose(row, who[row.scanner_id])
-                if composed is not None:
-                    made[row.id] = composed
-        await self._archive.put_many([(sent_key(row), made[row.id].data) for row in rows if row.id in made])
+        waiting: list[tuple[str, bytes]] = []
+        for row in new:
+            composed = await self._compose(row, _as_sent(row, who[row.scanner_id], sender), chosen)
+            if composed is not None:
+                made[row.id] = replace(composed, data=b"")
+                waiting.append((sent_key(row), composed.data))
+                if sum(len(data) for _, data in waiting) > TOGETHER:
+                    await self._archive.put_many(waiting)
+                    waiting = []
+        await self._archive.put_many(waiting)
         return [ready for row in rows if row.mime_key or row.id in made if (ready := await self._ready(row, made.get(row.id)))]
 
-    async def deliver(self, ready: Ready, connection: Connection) -> None:
-        """One try. Raises ServerProblemError when the connection is of no more use; the try is noted all the same."""
-        row, started = ready.row, self._clock()
-        made = {"envelope_from": ready.envelope_from, "mime_key": ready.mime_key}
-        async with self._outbox.engine.begin() as conn:
-            waiting = await queue.begin(conn, row.id, self._claimant, made)
-        if not waiting:
-            return
-        boxes = {one.mailbox: one.address for one in waiting}
-        try:
-            verdicts = await connection.send(ready.envelope_from, list(boxes), ready.data)
-        except ServerProblemError as error:
-            self._results.add(row.id, Try(started, {}, Verdict(Result.TEMPORARY, str(error)), away=True))
-            raise
-        self._results.add(row.id, Try(started, {boxes[mailbox]: verdict for mailbox, verdict in verdicts.items()}))
-
-    def postpone(self, rows: Sequence[Row[Any]], reason: str) -> None:
-        """The server cannot be used: all of these are delayed, or failed when their time is over."""
-        for row in rows:
-            self._results.add(row.id, Try(self._clock(), {}, Verdict(Result.TEMPORARY, reason), away=True))
-
-    async def recorded(self, ids: Collection[str]) -> None:
-        """Return when the results of these are written down."""
-        await self._results.written(ids)
-
-    def _compose(self, row: Row[Any], identity: Identity) -> Composed | None:
+    async def _compose(self, row: Row[Any], identity: Identity, chosen: ChosenTemplates) -> Composed | None:
         """Without an address the mail waits for one; what can never be a mail has failed; what we stumble over is tried later."""
         try:
-            return compose(OutgoingMail.model_validate(row.event), identity, row.created_at.astimezone(UTC))
+            mail = OutgoingMail.model_validate(row.event)
+            files = await read_files(self._archive, mail.parts)
+            template, at = chosen.of(mail.scanner_id, TEMPLATES.get(mail.mode)), row.created_at.astimezone(UTC)
+            if files or len(mail.text) + len(mail.quoted.html if mail.quoted else "") > LONG:
+                return await asyncio.to_thread(compose, mail, identity, at, files, template)
+            return compose(mail, identity, at, files, template)
         except NoAddressError as error:
             self._refuse(row, Result.TEMPORARY, str(error), patient=True)
         except ComposeError as error:
@@ -104,10 +99,17 @@ class Deliverer:
             log.exception("sent mail is not in the archive", outgoing_id=row.id, key=key)
             self._refuse(row, Result.TEMPORARY, f"its bytes cannot be read from the archive ({key}): {type(error).__name__}")
             return None
-        return Ready(row, composed.envelope_from if composed else row.envelope_from, key, data)
+        if composed is None:
+            return Ready(row, row.envelope_from, key, data, row.text)
+        return Ready(row, composed.envelope_from, key, data, composed.text, composed.problem)
 
     def _refuse(self, row: Row[Any], result: Result, reason: str, *, patient: bool = False) -> None:
         self._results.add(row.id, Try(self._clock(), {}, Verdict(result, reason), patient=patient))
+
+
+def _as_sent(row: Row[Any], identity: Identity, sender: Row[Any]) -> Identity:
+    """A personal answer has a signature only from its author's own account: the mailbox's is the mailbox's."""
+    return replace(identity, signature="") if row.owner and sender.owner is None else identity
 
 
 def sent_key(row: Row[Any]) -> str:

@@ -63,9 +63,9 @@ def _left_of(row: Row[Any], person: Person) -> dict[str, Any]:
         }
     event = person.without(row.event)
     if not row.on_ticket:
-        return {"event": event, "subject": person.without(row.subject), "last_error": error}
+        return {"event": event, "subject": person.without(row.subject), "last_error": error, "text": person.without(row.text)}
     event = {name: value for name, value in event.items() if name != "quoted"} | {"title": ERASED}
-    return {"event": event, "subject": ERASED, "mime_key": None, "last_error": error}
+    return {"event": event, "subject": ERASED, "mime_key": None, "last_error": error, "text": None}
 
 
 async def _remove(archive: Archive, keys: list[str]) -> None:

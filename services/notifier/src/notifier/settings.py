@@ -16,9 +16,14 @@ class Settings(ServiceSettings):
     data_timeout_seconds: float = Field(
         default=300, gt=0, description="For the answer after the mail's end; giving up too soon makes copies (RFC 5321, 4.5.3.2.6)"
     )
-    connections_per_server: int = Field(default=4, ge=1, le=20, description="Connections to one SMTP server, each used again")
+    connections_per_server: int = Field(
+        default=20, ge=1, le=20, description="Connections of this process to one SMTP server; the identity's own limit holds over all"
+    )
     servers_at_once: int = Field(default=50, ge=1, le=500, description="SMTP servers spoken to side by side")
     idle_seconds: float = Field(default=10, ge=0, description="How long a connection waits for the next mail before it is closed")
     first_retry_seconds: float = Field(default=10, gt=0, description="Pause after the first temporary failure; it doubles up to an hour")
+    greylisted_retry_seconds: float = Field(
+        default=60, gt=0, description="Pause after a greylisting whose server does not say how long to wait; it doubles up to an hour"
+    )
     give_up_hours: float = Field(default=72, gt=0, description="After this time of temporary failures a mail is failed")
     claim_seconds: float = Field(default=60, ge=1, description="After this time the mails of a crashed notifier are sent by another one")

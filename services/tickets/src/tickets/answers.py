@@ -1,116 +1,113 @@
-"""A comment on a ticket: an answer by mail, an internal note, or a remark on a manual ticket, which mails nobody."""
+"""What operators write on a ticket: an answer by mail, an internal note, or a remark on a manual ticket, which mails nobody."""
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
-from shared.api import CommentIn
-from shared.events import OutgoingMail, TicketEventType
+from shared.events import OutgoingMail, OutgoingMode, TicketEventType
 from shared.http import ProblemError
 from shared.messaging.outbox import Unit
 from tickets.adapters.deliveries import queue_answer
-from tickets.adapters.desk import own_addresses
+from tickets.adapters.desk_settings import undo_seconds
+from tickets.adapters.drafts import delete_draft
 from tickets.adapters.message_store import get_message, insert_message, last_mail, learn_own_id
-from tickets.adapters.tables import scanners
 from tickets.adapters.ticket_store import lock_ticket
-from tickets.adapters.watchers import removed_watchers, watchers_of
+from tickets.answer_files import chosen_files, put_on_message
 from tickets.changing import Act, change, refuse_gone
-from tickets.domain.answer import Answered, LastMail, compose, new_message_id
+from tickets.domain.files import Policy
 from tickets.events import emit_send
-
-RANDOM_BYTES = 16
-
-
-@dataclass(frozen=True)
-class Written:
-    """A comment to be stored under this id."""
-
-    message_id: str
-    ticket_id: int
-    comment: CommentIn
-    actor: str
+from tickets.replies import Written, make_mail
 
 
-async def add_comment(unit: Unit, written: Written) -> Row[Any]:
-    """Store the comment and, where it is an answer, send it; returns its row. Doing it twice does it once.
+async def write(unit: Unit, written: Written, policy: Policy) -> Row[Any]:
+    """Store it and, where it is an answer, send it; returns its row. Doing it twice does it once.
 
-    Raises ProblemError 404 without the ticket, 409 where it is deleted or merged, or nobody can be answered.
+    Raises ProblemError 404 without the ticket; 409 where it is deleted or merged, nobody can be answered, or a personal answer has no
+    address to leave from; 422 for files or copies that cannot be.
     """
     ticket = await lock_ticket(unit.conn, written.ticket_id)
     known = await get_message(unit.conn, written.message_id)
     if known is None:
         await refuse_gone(unit.conn, ticket)
-        await _store(unit, written, ticket)
+        await _store(unit, written, ticket, policy)
         known = await get_message(unit.conn, written.message_id)
     if known is None or written.ticket_id not in {known.ticket_id, known.first_ticket_id}:
-        raise ProblemError(409, "Idempotency-Key used before", "This key belongs to a comment on another ticket; use a new one.")
+        raise ProblemError(409, "Idempotency-Key used before", "This key belongs to a message on another ticket; use a new one.")
     return known
 
 
-async def _store(unit: Unit, written: Written, ticket: Row[Any]) -> None:
-    last = None if written.comment.internal else await last_mail(unit.conn, ticket.id)
-    mail = await _answer(unit, written, ticket, last) if last or _is_answer(written, ticket) else None
-    at = unit.clock()
+async def _store(unit: Unit, written: Written, ticket: Row[Any], policy: Policy) -> None:
+    actor, at = written.person.actor, unit.clock()
+    files = await chosen_files(unit.conn, ticket.id, actor, written.attachments, policy)
+    mail = await make_mail(unit.conn, written, ticket, files, policy) if await _is_answer(unit, written, ticket) else None
+    wait = timedelta(seconds=await undo_seconds(unit.conn)) if mail else timedelta()
+    if mail and wait:
+        mail = mail.model_copy(update={"not_before": at + wait})
     values = {
         "id": written.message_id,
         "ticket_id": ticket.id,
-        "kind": "note" if written.comment.internal else "comment",
+        "kind": written.kind,
         "direction": "out",
-        "sender": written.actor,
-        "text": _text(written.comment),
+        "sender": actor,
+        "text": written.body,
         "received_at": at,
         "order_id": written.message_id,
-        "author": written.actor,
+        "author": actor,
         "created_at": at,
     }
     await insert_message(unit.conn, values | (_sent(mail) if mail else {}))
+    await put_on_message(unit.conn, ticket.id, written.message_id, files)
+    await delete_draft(unit.conn, ticket.id, actor)
     status = "waiting" if mail and ticket.status != "closed" else ticket.status
-    await change(unit, ticket, {"status": status}, Act(written.actor, TicketEventType.COMMENTED, message_id=written.message_id))
+    await change(unit, ticket, {"status": status}, _act(written, mail))
     if mail:
-        await queue_answer(unit.conn, mail, at)
-        await learn_own_id(unit.conn, ticket.id, ticket.scanner_id, mail.message_id, [address.address for address in [*mail.to, *mail.cc]])
-        emit_send(unit, mail)
+        await _send(unit, mail, _draft(written, ticket))
 
 
-def _is_answer(written: Written, ticket: Row[Any]) -> bool:
+def _act(written: Written, mail: OutgoingMail | None) -> Act:
+    """A personal answer is noted as gone: what comes back about it goes to its author, not here."""
+    left = mail.author.address if mail and mail.author and mail.mode is OutgoingMode.PERSONAL else None
+    noted = {"personal": left} if left else None
+    return Act(written.person.actor, TicketEventType.COMMENTED, message_id=written.message_id, after=noted)
+
+
+async def _send(unit: Unit, mail: OutgoingMail, draft: dict[str, Any]) -> None:
+    await queue_answer(unit.conn, mail, unit.clock(), draft)
+    if mail.mode is not OutgoingMode.PERSONAL:
+        await learn_own_id(unit.conn, mail)
+    emit_send(unit, mail)
+
+
+def _draft(written: Written, ticket: Row[Any]) -> dict[str, Any]:
+    """What comes back when it is taken back: the operator's draft, and the status the ticket had."""
+    mode = "personal" if written.mode is OutgoingMode.PERSONAL else "info"
+    return {
+        "actor": written.person.actor,
+        "body": written.body,
+        "mode": mode,
+        "cc": written.cc,
+        "attachments": list(written.attachments),
+        "status": ticket.status,
+    }
+
+
+async def _is_answer(unit: Unit, written: Written, ticket: Row[Any]) -> bool:
     """A comment on a mail's ticket is; one on a manual ticket is only where mails were merged into it."""
-    return ticket.source == "mail" and not written.comment.internal
-
-
-async def _answer(unit: Unit, written: Written, ticket: Row[Any], last: LastMail | None) -> OutgoingMail:
-    own = await unit.conn.scalar(select(scanners.c.address).where(scanners.c.scanner_id == ticket.scanner_id)) or ""
-    answered = Answered(
-        ticket_id=ticket.id,
-        title=ticket.title,
-        sender=ticket.sender or "",
-        scanner_id=ticket.scanner_id,
-        own_address=own,
-        own=await own_addresses(unit.conn),
-        watchers=(await watchers_of(unit.conn, [ticket.id])).get(ticket.id, []),
-        removed=await removed_watchers(unit.conn, ticket.id),
-    )
-    message_id = new_message_id(secrets.token_hex(RANDOM_BYTES), own)
-    mail = compose(written.message_id, message_id, _text(written.comment), answered, last) if last else None
-    if mail is None or not mail.to:
-        raise ProblemError(
-            409, "Nobody to answer", "The mail of this ticket names no address to answer to; write an internal note instead."
-        )
-    return mail
+    if written.kind == "note":
+        return False
+    return written.kind == "reply" or ticket.source == "mail" or await last_mail(unit.conn, ticket.id) is not None
 
 
 def _sent(mail: OutgoingMail) -> dict[str, Any]:
     return {
+        "mode": mail.mode.value,
+        "undo_until": mail.not_before,
         "recipients": [address.model_dump() for address in mail.to],
         "cc": [address.model_dump() for address in mail.cc],
         "message_id": mail.message_id,
         "in_reply_to": [mail.in_reply_to] if mail.in_reply_to else [],
         "references": mail.references,
     }
-
-
-def _text(comment: CommentIn) -> str:
-    return comment.body.replace("\x00", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")

@@ -56,7 +56,7 @@ def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
 def create_app(settings: Settings) -> FastAPI:
     service = Service("tickets", settings, MESSAGING, archive=True)
     jobs = Jobs(service.outbox, JOBS)
-    eraser = make_eraser(service.outbox)
+    eraser = make_eraser(service.outbox, service.archive)
     for consumer in (*make_consumers(service.outbox, settings), *make_erasure_consumers(eraser, service.outbox, settings)):
         service.consume(consumer)
     service.loop(Sweep(service.outbox, timedelta(seconds=settings.sweep_after_seconds), settings.sweep_interval_seconds).run)
@@ -64,5 +64,5 @@ def create_app(settings: Settings) -> FastAPI:
     service.loop(Search(service.engine, settings.search_languages).run)
     service.loop(make_sender(service.outbox, settings).run)
     service.loop(eraser.run)
-    service.loop(Retention(service.outbox, settings.purge_deleted_after_days).run)
+    service.loop(Retention(service.outbox, service.archive, settings.purge_deleted_after_days).run)
     return service.app(routers(service.outbox, service.archive, jobs, settings))

@@ -12,6 +12,7 @@ from shared.mail.model import Address
 from shared.mail.words import one_line
 from shared.messaging.outbox import Unit
 from tickets.adapters.record_lookup import holds_record
+from tickets.adapters.reports import unflag
 from tickets.adapters.ticket_store import insert_ticket, lock_ticket
 from tickets.adapters.watchers import add_watchers, set_watchers, watchers_of
 from tickets.changing import Act, change, opened, refuse_gone
@@ -50,6 +51,8 @@ async def edit(unit: Unit, ticket_id: int, request: TicketPatch, actor: str, if_
     values = {name: value for name, value in given.items() if value != ticket._mapping[name]}  # noqa: SLF001 -- SQLAlchemy's public name
     if "status" in values:
         values["closed_at"] = unit.clock() if values["status"] == "closed" else None
+    if "attention" in values:
+        await unflag(unit.conn, ticket_id)
     if values or before != after:
         await change(unit, ticket, values, Act(actor, before={"watchers": before}, after={"watchers": after}))
 
@@ -119,5 +122,6 @@ _STORED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "tags": _tags,
     "external_code": _code,
     "contact_id": without_nul,
+    "attention": lambda _: None,
 }
 """What of a request is a column of the ticket, and how it is kept."""

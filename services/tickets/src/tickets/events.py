@@ -59,7 +59,7 @@ def emit_send(unit: Unit, mail: OutgoingMail, *, resend: int | None = None) -> N
     unit.emit(MAIL_OUTGOING, event_id=mail.outgoing_id, key=str(mail.ticket_id), body=mail, resend=resend)
 
 
-def emit_cancel(unit: Unit, message_id: str, ticket_id: int) -> None:
-    """Stop an answer that has not left yet."""
+def emit_cancel(unit: Unit, message_id: str, ticket_id: int, *, resend: int | None = None) -> None:
+    """Stop an answer that has not left yet; the sweep says it again under the same id."""
     body = OutgoingMail(outgoing_id=message_id, type="cancel", ticket_id=ticket_id)
-    unit.emit(MAIL_OUTGOING, event_id=derived_id(message_id, "cancel"), key=str(ticket_id), body=body)
+    unit.emit(MAIL_OUTGOING, event_id=derived_id(message_id, "cancel"), key=str(ticket_id), body=body, resend=resend)

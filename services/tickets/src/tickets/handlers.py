@@ -9,17 +9,23 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.events import CommandKind, Failure, MailDelivery, ScannerSettings, TicketCommand, TicketEventType
+from shared.events import CommandKind, DeliveryState, Failure, MailDelivery, ScannerSettings, TicketCommand, TicketEventType
 from shared.messaging.dead_letters import Failed
 from shared.messaging.envelope import Envelope
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
 from shared.observability import get_logger
+from tickets.acknowledging import acknowledge, counted
+from tickets.adapters.automatic import hold, read_limits
 from tickets.adapters.deliveries import record_delivery
 from tickets.adapters.desk import load_desk, load_mails
+from tickets.adapters.message_store import fill_acknowledgement, learn_alias
+from tickets.adapters.reports import lock_ticket_of
 from tickets.adapters.rows import message_id_of
 from tickets.adapters.save import Done, Numbers, next_history_ids, save
 from tickets.adapters.tables import scanners
+from tickets.attention import not_delivered, notices
+from tickets.coming_back import note
 from tickets.domain.carry_out import apply, carry_out
 from tickets.domain.keys import address_key, lock_names
 from tickets.domain.state import BY_MAIL, Change, Desk, Effects, MailState
@@ -49,8 +55,23 @@ async def on_commands(unit: Unit, received: Sequence[Received[TicketCommand]]) -
         apply(effects, command, desk)
         done.append(Done(command, effects))
     number = await save(unit.conn, done, desk)
+    await _answer_by_machine(unit, received, done, desk, number)
     for one, what in zip(received, done, strict=True):
         _tell(unit, what, desk, number, one.envelope)
+
+
+async def _answer_by_machine(
+    unit: Unit, received: Sequence[Received[TicketCommand]], done: Sequence[Done], desk: Desk, number: Numbers
+) -> None:
+    """Acknowledgements, and what came back about our mails."""
+    if not any(one.effects.acknowledgement or one.effects.about for one in done):
+        return
+    await hold(unit.conn, [*counted(done), *notices(done, desk)])
+    limits = await read_limits(unit.conn)
+    for one, what in zip(received, done, strict=True):
+        await acknowledge(unit, what, number, limits, replayed=one.envelope.replay is not None)
+        if what.effects.about is not None:
+            await note(unit, what.command, what.effects.about, one.envelope)
 
 
 async def on_command(_: Unit, __: Received[TicketCommand]) -> None:
@@ -151,19 +172,25 @@ async def on_delivery(unit: Unit, received: Received[MailDelivery]) -> None:
     body = received.body
     if await names_erased(unit.conn, body):
         return
+    if body.alias:
+        await learn_alias(unit.conn, body.outgoing_id, body.alias)
+    if body.text:
+        await fill_acknowledgement(unit.conn, body.outgoing_id, body.text)
+    locked = await lock_ticket_of(unit.conn, body.outgoing_id) if body.state is DeliveryState.FAILED else None
     ticket = await record_delivery(unit.conn, body)
-    if ticket is not None:
-        emit_ticket_event(
-            unit,
-            TicketEventType.DELIVERY,
-            ticket.id,
-            ticket.title,
-            actor="notifier",
-            at=body.at,
-            of=(body.outgoing_id, body.recipient, body.sequence),
-            message_id=body.outgoing_id,
-            cause=received.envelope,
-        )
+    if ticket is None or (locked is not None and await not_delivered(unit, locked, body)):
+        return
+    emit_ticket_event(
+        unit,
+        TicketEventType.DELIVERY,
+        ticket.id,
+        ticket.title,
+        actor="notifier",
+        at=body.at,
+        of=(body.outgoing_id, body.recipient, body.sequence),
+        message_id=body.outgoing_id,
+        cause=received.envelope,
+    )
 
 
 def _body(received: Received[TicketCommand]) -> TicketCommand:

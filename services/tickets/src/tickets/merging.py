@@ -13,9 +13,11 @@ from shared.messaging.outbox import Unit
 from tickets.adapters.message_store import count_messages, insert_message
 from tickets.adapters.move_store import move_all, redirect_mails, where_it_went
 from tickets.adapters.moves import begin_move
+from tickets.adapters.reports import failures_of
 from tickets.adapters.ticket_store import get_ticket, lock_tickets
 from tickets.adapters.watchers import watchers_of
 from tickets.changing import Act, change, refuse_gone
+from tickets.domain.attention import attention
 from tickets.events import emit_outcome
 
 MAX_MESSAGES = 5_000
@@ -73,11 +75,12 @@ async def _join(unit: Unit, source: Row[Any], target: Row[Any], values: Mapping[
     reason = f"ticket {source.id}, which it was on, was merged into ticket {target.id}"
     for mail in await redirect_mails(unit.conn, source.id, target.id, reason, at):
         emit_outcome(unit, mail, target.id)
-    closed = {"status": "closed", "closed_at": source.closed_at or at, "merged_into": target.id}
+    closed = {"status": "closed", "closed_at": source.closed_at or at, "merged_into": target.id, "attention": None}
     await change(unit, source, closed, Act(actor, TicketEventType.MERGED, other_ticket_id=target.id))
     after = await _watchers(unit, target.id)
     act = Act(actor, TicketEventType.MERGED, other_ticket_id=source.id, before=before, after=after)
-    await change(unit, target, {**_taken_over(source, target), **values}, act)
+    left = {"attention": attention(await failures_of(unit.conn, target.id))}
+    await change(unit, target, {**_taken_over(source, target), **values, **left}, act)
 
 
 async def _watchers(unit: Unit, ticket_id: int) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from shared.events import TicketCommand
 from tickets.adapters.past import READ_ONLY, load_past
 from tickets.domain.carry_out import carry_out
 from tickets.domain.past import Past
+from tickets.domain.state import Acknowledgement
 
 
 async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: datetime) -> list[Resolution]:
@@ -29,7 +30,8 @@ async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: da
 
 
 def _resolution(command: TicketCommand, past: Past, at: datetime) -> Resolution:
-    mail = carry_out(command, past.desk(command), at).mail
+    effects = carry_out(command, past.desk(command), at)
+    mail = effects.mail
     assert mail is not None  # noqa: S101 -- without a stored outcome of the mail there always is a new one
     return Resolution(
         mail_id=command.mail_id,
@@ -38,4 +40,11 @@ def _resolution(command: TicketCommand, past: Past, at: datetime) -> Resolution:
         rule_name=mail.rule_name,
         ticket_id=mail.ticket_id if mail.ticket_id is not None and mail.ticket_id > 0 else None,
         reason=mail.reason,
+        acknowledgement=_told(effects.acknowledgement),
     )
+
+
+def _told(wanted: Acknowledgement | None) -> str | None:
+    if wanted is None:
+        return None
+    return f"none: {wanted.refusal}" if wanted.refusal else f"to {wanted.to.address}"

@@ -12,8 +12,11 @@ from shared.events import OutgoingMail, TicketEventType
 from shared.messaging.outbox import Outbox, Unit
 from shared.observability import RETRIES, get_logger
 from tickets.adapters.deliveries import give_up, overdue, resent
+from tickets.adapters.reports import answer_of, lock_ticket_of
 from tickets.adapters.tables import tickets
-from tickets.events import emit_send, emit_ticket_event
+from tickets.attention import act_of, failed
+from tickets.automatic import BY
+from tickets.events import emit_cancel, emit_send, emit_ticket_event
 
 log = get_logger("sweep")
 
@@ -53,18 +56,30 @@ class Sweep:
         at = unit.clock()
         if row.resends < MAX_RESENDS:
             await resent(unit.conn, row.message_id, row.resends + 1, at)
-            emit_send(unit, OutgoingMail.model_validate(row.body), resend=row.resends + 1)
-            log.warning("an answer is sent again", message=row.message_id, resend=row.resends + 1)
+            _say_again(unit, row)
+            log.warning("an answer is told again", message=row.message_id, resend=row.resends + 1)
             return
-        await give_up(unit.conn, row.message_id, NO_NEWS, at)
+        ticket = await lock_ticket_of(unit.conn, row.message_id)
+        lost = await give_up(unit.conn, row.message_id, NO_NEWS, at)
+        answer = await answer_of(unit.conn, row.message_id)
+        if ticket is not None and answer is not None and await failed(unit, ticket, answer, lost, act_of(BY, answer.id)):
+            return
         title = await unit.conn.scalar(select(tickets.c.title).where(tickets.c.id == row.ticket_id)) or ""
         emit_ticket_event(
             unit,
             TicketEventType.DELIVERY,
             row.ticket_id,
             title,
-            actor="system",
+            actor=BY,
             at=at,
             of=(row.message_id, "given up"),
             message_id=row.message_id,
         )
+
+
+def _say_again(unit: Unit, row: Row[Any]) -> None:
+    """Under the same id. One that was taken back is not sent."""
+    if row.cancelled_at is None:
+        emit_send(unit, OutgoingMail.model_validate(row.body), resend=row.resends + 1)
+    else:
+        emit_cancel(unit, row.message_id, int(row.body["ticket_id"]), resend=row.resends + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -12,22 +12,6 @@ NAME_LENGTH: Final = 200
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-
-
-def _not_offered(neutral: object, what: str) -> BeforeValidator:
-    """A field of the API that has one value so far: given back, it passes; set, it is refused with the reason."""
-
-    def check(value: object) -> object:
-        if value != neutral:
-            raise ValueError(f"{what} is not offered yet; leave the field out")
-        return neutral
-
-    return BeforeValidator(check)
-
-
-NoPlusAddressing = Annotated[Literal[False], _not_offered(False, "plus addressing")]
-NOT_OFFERED = frozenset({"plus_addressing"})
-"""Fields with one value so far: no service stores them."""
 
 
 class ApiModel(BaseModel):

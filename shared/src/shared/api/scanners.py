@@ -55,7 +55,7 @@ class OAuthFields(ApiModel):
     issuer: Annotated[str, Field(max_length=1000)] = Field(
         default="", description="oidc: the issuer's URL; its endpoints are read from `/.well-known/openid-configuration` below it"
     )
-    scope: Annotated[str, Field(max_length=1000)] = Field(default="", description="Blank: what the provider's IMAP needs")
+    scope: Annotated[str, Field(max_length=1000)] = Field(default="", description="Blank: what the provider wants for IMAP, or for SMTP")
 
 
 class OAuthIn(OAuthFields):
@@ -75,19 +75,19 @@ class OAuthState(ApiModel):
 
 
 class OAuthSignIn(ApiModel):
-    """POST /scanners/{id}/oauth: where the administrator's browser goes to sign in; the provider sends it back to `/oauth/callback`."""
+    """POST /scanners/{id}/oauth, /senders/{id}/oauth: where the browser goes to sign in; it comes back to `/oauth/callback`."""
 
     url: str
 
 
 class OAuthSignInIn(ApiModel):
-    """POST /scanners/{id}/oauth, as the console asks the fetcher."""
+    """POST /scanners/{id}/oauth and /senders/{id}/oauth, as the console asks fetcher and notifier."""
 
     redirect_uri: str = Field(min_length=1, max_length=2000, description="The console's own `/oauth/callback`")
 
 
 class OAuthCallbackIn(ApiModel):
-    """POST /oauth/callback of the fetcher: what the provider sent the browser back with (RFC 6749, 4.1.2)."""
+    """POST /oauth/callback of fetcher and notifier: what the provider sent the browser back with (RFC 6749, 4.1.2)."""
 
     state: str = Field(min_length=1, max_length=500)
     code: str | None = Field(default=None, max_length=10_000)
@@ -95,10 +95,18 @@ class OAuthCallbackIn(ApiModel):
     error_description: str = Field(default="", max_length=1000, description="The same in the provider's words")
 
 
-class OAuthSignedIn(ApiModel):
-    """Whose tokens are kept now. A refusal is a problem document; where the mailbox is known, it carries `scanner_id` too."""
+SENDER_STATE = "sender."
+"""A state that begins so is of a sign-in of an SMTP identity, any other of a mailbox's."""
 
-    scanner_id: str
+
+class OAuthSignedIn(ApiModel):
+    """Whose tokens are kept now: a mailbox's (fetcher) or an SMTP identity's (notifier).
+
+    A refusal is a problem document; where it is known whose, it carries the id too.
+    """
+
+    scanner_id: str | None = None
+    sender_id: str | None = None
 
 
 PROTOCOLS = ("imap4", "imap2")

@@ -7,8 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from shared.api.common import ApiModel, HostName, Name, NoPlusAddressing, PortNumber
-from shared.api.scanners import SslMethod, SslType
+from shared.api.common import ApiModel, HostName, Name, PortNumber
+from shared.api.scanners import OAuthFields, OAuthIn, OAuthState, SslMethod, SslType
+from shared.events import DeliveryState, OutgoingMode
+
+SenderAuth = Literal["none", "password", "oauth2"]
+MailAddress = Annotated[str, Field(max_length=320)]
+
+
+class SenderLimits(ApiModel):
+    """What a server puts up with; providers cut off who sends faster."""
+
+    connections: Annotated[int, Field(ge=1, le=20)] = Field(default=4, description="At a time, over all replicas of the notifier")
+    per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = Field(default=None, description="Recipients a minute; null: no limit")
 
 
 class SenderFields(ApiModel):
@@ -19,13 +30,18 @@ class SenderFields(ApiModel):
     port: PortNumber = 587
     ssl_type: SslType = SslType.STARTTLS
     ssl_method: SslMethod = SslMethod.VALIDATE
-    auth: Literal["none", "password"] = "password"
+    auth: SenderAuth = "password"
+    oauth: OAuthFields | None = Field(default=None, description="Needed with auth oauth2")
     username: Annotated[str, Field(max_length=320)] = ""
     address: Annotated[str, Field(max_length=320)] = Field(default="", description="Where blank, the mailbox's own address")
     display_name: Annotated[str, Field(max_length=200)] = ""
     reply_to: Annotated[str, Field(max_length=320)] = ""
     signature: Annotated[str, Field(max_length=10_000)] = ""
-    plus_addressing: NoPlusAddressing = False
+    plus_addressing: bool = Field(
+        default=False,
+        description="Customers answer to `<mailbox>+<ticket>@…`: known even where a mail program drops all ids",
+    )
+    limits: SenderLimits = SenderLimits()
 
     @model_validator(mode="before")
     @classmethod
@@ -40,6 +56,7 @@ class SenderIn(SenderFields):
     """POST /senders."""
 
     password: str = Field(default="", max_length=1000, description="Write only")
+    oauth: OAuthIn | None = None
 
 
 class SenderPatch(ApiModel):
@@ -50,23 +67,45 @@ class SenderPatch(ApiModel):
     port: PortNumber | None = None
     ssl_type: SslType | None = None
     ssl_method: SslMethod | None = None
-    auth: Literal["none", "password"] | None = None
+    auth: SenderAuth | None = None
+    oauth: OAuthIn | None = None
     username: Annotated[str, Field(max_length=320)] | None = None
     password: str | None = Field(default=None, max_length=1000, description="Write only")
     address: Annotated[str, Field(max_length=320)] | None = None
     display_name: Annotated[str, Field(max_length=200)] | None = None
     reply_to: Annotated[str, Field(max_length=320)] | None = None
     signature: Annotated[str, Field(max_length=10_000)] | None = None
-    plus_addressing: NoPlusAddressing = False
+    plus_addressing: bool | None = None
+    limits: SenderLimits | None = None
 
 
 class Sender(SenderFields):
     """GET /senders/{id}."""
 
     id: str
+    oauth_state: OAuthState | None = None
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class SenderTestIn(ApiModel):
+    """POST /senders/{id}/test: without `to` it connects and signs in; with it a mail is sent there."""
+
+    to: MailAddress | None = None
+
+
+class PersonalSender(SenderFields):
+    """GET and PUT /me/sender: the SMTP account of whoever asks, for their personal answers. Its `address` is theirs."""
+
+    id: str = ""
+    version: int = 1
+
+
+class PersonalSenderIn(SenderFields):
+    """PUT /me/sender. A password left out stays; `oauth2` is for mailboxes' identities only."""
+
+    password: str | None = Field(default=None, max_length=1000, description="Write only")
 
 
 class Outgoing(ApiModel):
@@ -74,6 +113,8 @@ class Outgoing(ApiModel):
 
     id: str
     ticket_id: int
+    mode: OutgoingMode = OutgoingMode.INFO
+    scanner_id: str | None = None
     message_id: str
     subject: str
     recipients: list[str]
@@ -83,3 +124,32 @@ class Outgoing(ApiModel):
     last_error: str | None = None
     sent_at: datetime | None = None
     created_at: datetime
+
+
+class OutgoingRecipient(ApiModel):
+    """How far a mail came for one recipient."""
+
+    address: str
+    state: DeliveryState
+    detail: str = ""
+    at: datetime
+
+
+class OutgoingTry(ApiModel):
+    """One dialogue with the SMTP server."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime
+    instance: str = Field(description="The notifier that tried")
+    state: str
+    detail: str = Field(description="The server's words")
+
+
+class OutgoingDetail(Outgoing):
+    """GET /outgoing/{id}. GET /outgoing/{id}/raw gives the bytes that were sent."""
+
+    people: list[OutgoingRecipient] = []
+    history: list[OutgoingTry] = Field(default=[], description="The newest 100 tries, newest first")
+    aliases: list[str] = Field(default=[], description="Message-IDs that servers gave it instead")
+    made: bool = Field(default=False, description="Whether its bytes are made: `/outgoing/{id}/raw` has them")

@@ -66,6 +66,9 @@ class ResultSide(ApiModel):
     rule_name: str | None = None
     ticket_id: int | None = Field(default=None, description="The ticket; null for one that would be opened")
     reason: str | None = None
+    acknowledgement: str | None = Field(
+        default=None, description="By a rule that acknowledges: whom it would go to, or why there would be none; limits are not asked"
+    )
 
 
 class SimulatedMail(ApiModel):

@@ -9,8 +9,17 @@ from pydantic import Field
 
 from shared.api.common import ApiModel, Name
 from shared.api.registry import MailAddress, RecordRef
-from shared.events import DeliveryState, TicketEventType
+from shared.events import DeliveryState, OutgoingMode, TicketEventType
 from shared.mail.model import Fold
+
+Copies = Annotated[
+    list[Annotated[str, Field(min_length=3, max_length=320)]],
+    Field(max_length=100, description="Who gets a copy; null: all that `/answering` has ticked"),
+]
+AttachmentIds = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=36)]],
+    Field(max_length=50, description="Ids of uploads of this ticket or of its attachments"),
+]
 
 
 class AttachmentView(ApiModel):
@@ -57,6 +66,7 @@ class Ticket(ApiModel):
     watchers: list[str] = Field(default=[], description="Who gets a copy of each answer; mails may bring more than may be set at once")
     linked_ticket_id: int | None = Field(default=None, description="The ticket this one continues or points at")
     merged_into: int | None = Field(default=None, description="The ticket that has its messages now")
+    attention: str | None = Field(default=None, description="What somebody must look at, in plain words: an answer that did not arrive")
     attachments: list[AttachmentView] = []
     message_count: int = 0
     deleted: bool = False
@@ -91,6 +101,7 @@ class TicketPatch(ApiModel):
     watchers: Watchers | None = None
     external_code: ExternalCode | None = None
     contact_id: str | None = Field(default=None, max_length=36)
+    attention: Literal[""] | None = Field(default=None, description="Blank: it was looked at")
 
 
 class MergeIn(ApiModel):
@@ -133,6 +144,9 @@ class TicketSettings(ApiModel):
     status_names: dict[TicketStatus, Name] = Field(description="What each status is called")
     priorities: list[Name] = Field(min_length=1, max_length=20, description="In order, lowest first")
     categories: list[Name] = Field(default=[], max_length=200, description="Offered; others may be written")
+    undo_seconds: int = Field(default=10, ge=0, le=300, description="How long an answer waits, so that it can be taken back")
+    automatic_per_sender: int = Field(default=3, ge=0, le=100, description="Automatic mails to one address in 24 hours")
+    automatic_per_mailbox: int = Field(default=1000, ge=0, le=1_000_000, description="Automatic mails of one mailbox in 24 hours")
     version: int = 1
 
 
@@ -142,6 +156,9 @@ class TicketSettingsPatch(ApiModel):
     status_names: dict[TicketStatus, Name] | None = None
     priorities: list[Name] | None = Field(default=None, min_length=1, max_length=20)
     categories: list[Name] | None = Field(default=None, max_length=200)
+    undo_seconds: int | None = Field(default=None, ge=0, le=300)
+    automatic_per_sender: int | None = Field(default=None, ge=0, le=100)
+    automatic_per_mailbox: int | None = Field(default=None, ge=0, le=1_000_000)
 
 
 class TicketFilter(ApiModel):
@@ -156,6 +173,7 @@ class TicketFilter(ApiModel):
     tag: str | None = Field(default=None, max_length=50)
     priority: str | None = Field(default=None, max_length=40)
     category: str | None = Field(default=None, max_length=200)
+    attention: bool | None = Field(default=None, description="Only tickets somebody must look at")
 
 
 class SavedView(ApiModel):
@@ -194,6 +212,16 @@ class DeliveryView(ApiModel):
     at: datetime
 
 
+class MessageReport(ApiModel):
+    """A mail that came back about a message: a bounce, a notice of delay, a receipt, an automatic reply."""
+
+    kind: Literal["bounce", "delayed", "delivered", "read", "auto_reply"]
+    recipient: str = Field(default="", description="Whom it is about, where the mail says so")
+    detail: str = Field(default="", description="In plain words")
+    mail_id: str
+    at: datetime
+
+
 class Message(ApiModel):
     """A message of a ticket. `html` is sanitised, with remote images taken out."""
 
@@ -209,6 +237,11 @@ class Message(ApiModel):
     message_id: str | None = None
     delivery: DeliveryState | None = Field(default=None, description="The worst of `deliveries`")
     deliveries: list[DeliveryView] = []
+    mode: OutgoingMode | None = Field(default=None, description="Of a message that left as a mail")
+    recipients: list[str] = Field(default=[], description="To, of a message that left as a mail")
+    cc: list[str] = []
+    reports: list[MessageReport] = Field(default=[], description="What came back about it, oldest first; at most 50")
+    undo_until: datetime | None = Field(default=None, description="Until then `…/cancel` surely takes it back")
     created_at: datetime
 
 
@@ -217,6 +250,69 @@ class CommentIn(ApiModel):
 
     body: str = Field(min_length=1, max_length=100_000)
     internal: bool = False
+    cc: Copies | None = None
+    attachments: AttachmentIds = []
+
+
+class ReplyIn(ApiModel):
+    """POST /tickets/{id}/replies: an answer by mail. `personal` leaves from the operator's own address, and is answered there."""
+
+    body: str = Field(min_length=1, max_length=100_000)
+    mode: Literal["info", "personal"] = "info"
+    cc: Copies | None = None
+    attachments: AttachmentIds = []
+    quote: bool = Field(default=True, description="Whether the customer's last message is quoted")
+
+
+class Upload(ApiModel):
+    """POST /tickets/{id}/uploads?name=…, the file as the body: kept for a draft or an answer, removed after 7 days in neither."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+
+
+class DraftIn(ApiModel):
+    """PUT /tickets/{id}/draft: what whoever asks is writing there."""
+
+    body: str = Field(default="", max_length=100_000)
+    mode: Literal["info", "personal", "note"] = "info"
+    cc: Copies | None = None
+    attachments: AttachmentIds = []
+
+
+class Draft(DraftIn):
+    """GET /tickets/{id}/draft. An answer or a note sent removes it; taking an answer back brings it back."""
+
+    files: list[AttachmentView] = Field(default=[], description="The `attachments` that are still there")
+    version: int
+    updated_at: datetime
+
+
+class CopyChoice(ApiModel):
+    """Somebody who may get a copy."""
+
+    address: str
+    name: str = ""
+    ticked: bool = Field(description="Gets one unless `cc` says otherwise")
+
+
+class Answering(ApiModel):
+    """GET /tickets/{id}/answering: what an answer written now would be."""
+
+    sender: str = Field(description="The mailbox's own address")
+    to: list[str] = []
+    copies: list[CopyChoice] = []
+    subject: str = ""
+    quoted: str = Field(default="", description="The text that would be quoted")
+    personal_sender: str | None = Field(default=None, description="The operator's own address")
+    refusal: str | None = Field(default=None, description="Why no answer can leave, in plain words")
+    personal_refusal: str | None = Field(default=None, description="Why no personal answer can leave, in plain words")
+    writing: list[str] = Field(default=[], description="Other operators (actors) who changed a draft here in the last five minutes")
+    files_limit: int = Field(default=50 * 1024 * 1024, description="Bytes that the files of one answer may have together")
+    files_blocked: list[str] = Field(default=[], description="Endings and media types of files that no answer takes along")
+    undo_seconds: int
 
 
 class SpamRequest(ApiModel):

@@ -28,6 +28,7 @@ USERS = Table(
     Column("password_hash", Text, nullable=False),
     _at("created_at"),
     Column("last_sign_in_at", DateTime(timezone=True), nullable=True),
+    Column("mail_address", String(320), nullable=False, server_default="", comment="of personal answers; blank: none"),
 )
 
 SESSIONS = Table(

@@ -64,6 +64,16 @@ class Users:
                 raise ProblemError(409, "The last administrator", "Make another user an administrator first.")
             await conn.execute(delete(USERS).where(USERS.c.id == user_id))
 
+    async def change(self, user_id: str, values: dict[str, str]) -> Principal:
+        """Set the columns given. Raises ProblemError 404 for a user deleted meanwhile."""
+        async with self._engine.begin() as conn:
+            if values:
+                await conn.execute(update(USERS).where(USERS.c.id == user_id).values(**values))
+            row = (await conn.execute(select(USERS).where(USERS.c.id == user_id))).first()
+        if row is None:
+            raise not_found("user", user_id)
+        return principal_of(row)
+
     async def set_password(self, user_id: str, password_hash: str) -> None:
         await self._change(user_id, password_hash=password_hash)
 
@@ -84,4 +94,4 @@ async def add_user(conn: AsyncConnection, user: User, password_hash: str) -> boo
 
 def principal_of(row: Row[Any]) -> Principal:
     """From a row with the user's columns."""
-    return Principal(row.id, row.name, row.email, row.role, "user")
+    return Principal(row.id, row.name, row.email, row.role, "user", row.mail_address)

@@ -34,7 +34,7 @@ async def forward(backend: Backend, service: ServiceName, route: Route, request:
             service,
             route.verb,
             filled(route.path, request.path_params),
-            actor=principal.actor,
+            actor=principal,
             params=request.query_params.multi_items(),
             content=await request.body() or None,
             # What is compressed here would have to be unpacked and measured again.

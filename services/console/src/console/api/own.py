@@ -10,10 +10,11 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from console import aggregates
-from console.api.models import Me
+from console.api.models import Me, MePatch
 from console.dependencies import Dependencies
 from console.domain.principal import Principal
-from console.oauth import begin_sign_in
+from console.oauth import MAILBOX, SENDER, begin_sign_in
+from console.refusals import refusal_of
 from shared.api import AuditEntry, DropRequest, Job, OAuthSignIn, Page, Status, Token, TokenIn, User, UserIn
 from shared.http import ProblemError, not_found
 
@@ -29,10 +30,6 @@ class Call:
     request: Request
     principal: Principal
     deps: Dependencies
-
-    @property
-    def actor(self) -> str:
-        return self.principal.actor
 
     @property
     def id(self) -> str:
@@ -55,42 +52,51 @@ class Call:
         try:
             return model.model_validate_json(await self.request.body())
         except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)
-            errors = [{"field": ".".join(map(str, item["loc"])) or "body", "message": item["msg"]} for item in found]
-            detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-            raise ProblemError(422, "The request is not valid", detail, errors=errors) from error
+            raise refusal_of(error) from error
 
 
-async def begin_oauth(call: Call) -> OAuthSignIn:
+async def begin_mailbox_oauth(call: Call) -> OAuthSignIn:
     """The redirect URI is the console's own, whoever asks."""
-    return await begin_sign_in(call.deps.backend, call.deps.settings, call.actor, call.id)
+    return await begin_sign_in(call.deps.backend, call.deps.settings, call.principal, MAILBOX, call.id)
+
+
+async def begin_sender_oauth(call: Call) -> OAuthSignIn:
+    """As for a mailbox."""
+    return await begin_sign_in(call.deps.backend, call.deps.settings, call.principal, SENDER, call.id)
 
 
 async def get_job(call: Call) -> Job:
-    return await aggregates.job(call.deps.backend, call.actor, call.id)
+    return await aggregates.job(call.deps.backend, call.principal, call.id)
 
 
 async def get_status(call: Call) -> Status:
-    return await aggregates.status(call.deps, call.actor)
+    return await aggregates.status(call.deps, call.principal)
 
 
 async def list_dead_letters(call: Call) -> aggregates.DeadLetterPage:
     state = call.request.query_params.get("state", "waiting")
-    return await aggregates.dead_letters(call.deps.backend, call.actor, limit=call.limit, cursor=call.cursor, state=state)
+    return await aggregates.dead_letters(call.deps.backend, call.principal, limit=call.limit, cursor=call.cursor, state=state)
 
 
 async def retry_dead_letter(call: Call) -> dict[str, str]:
-    return await aggregates.act_on_dead_letter(call.deps.backend, call.actor, call.id, "retry")
+    return await aggregates.act_on_dead_letter(call.deps.backend, call.principal, call.id, "retry")
 
 
 async def drop_dead_letter(call: Call) -> dict[str, str]:
     wanted = await call.body(DropRequest)
-    return await aggregates.act_on_dead_letter(call.deps.backend, call.actor, call.id, "drop", wanted.model_dump())
+    return await aggregates.act_on_dead_letter(call.deps.backend, call.principal, call.id, "drop", wanted.model_dump())
 
 
 async def get_me(call: Call) -> Me:
-    who = call.principal
-    return Me(id=who.id, name=who.name, email=who.email, role=who.role, kind=who.kind)
+    return _shown(call.principal)
+
+
+async def change_me(call: Call) -> Me:
+    return _shown(await call.deps.accounts.change_own(call.principal, await call.body(MePatch)))
+
+
+def _shown(who: Principal) -> Me:
+    return Me(id=who.id, name=who.name, email=who.email, role=who.role, kind=who.kind, mail_address=who.mail_address)
 
 
 async def list_users(call: Call) -> Page[User]:
@@ -124,13 +130,15 @@ async def list_audit(call: Call) -> Page[AuditEntry]:
 
 
 HANDLERS: dict[str, Callable[[Call], Awaitable[Any]]] = {
-    "POST /scanners/{id}/oauth": begin_oauth,
+    "POST /scanners/{id}/oauth": begin_mailbox_oauth,
+    "POST /senders/{id}/oauth": begin_sender_oauth,
     "GET /jobs/{id}": get_job,
     "GET /status": get_status,
     "GET /dead-letters": list_dead_letters,
     "POST /dead-letters/{id}/retry": retry_dead_letter,
     "POST /dead-letters/{id}/drop": drop_dead_letter,
     "GET /me": get_me,
+    "PATCH /me": change_me,
     "GET /users": list_users,
     "POST /users": create_user,
     "DELETE /users/{id}": delete_user,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from console.aggregates import DeadLetterPage
-from console.api.models import Me
+from console.api.models import Me, MePatch
 from console.domain.principal import Role
 from console.settings import ServiceName
 from shared import api
@@ -175,7 +175,7 @@ MAILS = (
     Route("GET", "/ledger", "fetcher", ADMINISTRATOR, "Counts per scanner and outcome, and the gaps", dict[str, Any]),
     Route("POST", "/ledger", "fetcher", ADMINISTRATOR, "Check the ledger against the mailboxes", api.Job, api.LedgerCheckIn, 202),
 )
-TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id", "assignee", "tag", "priority", "category")
+TICKET_QUERY = ("q", "status", "scanner_id", "source", "contact_id", "assignee", "tag", "priority", "category", "attention")
 VIEWS = (api.Page[api.SavedView], api.SavedView, api.SavedViewIn, api.SavedViewPatch)
 TICKETS = (
     Route("POST", "/tickets/spam", "tickets", EVERYBODY, "Mark tickets as spam: their senders, from now on", api.Job, api.SpamRequest, 202),
@@ -206,6 +206,29 @@ TICKETS = (
         api.CommentIn,
         201,
     ),
+    Route(
+        "GET",
+        "/tickets/{id}/answering",
+        "tickets",
+        EVERYBODY,
+        "What an answer written now would be: from whom, to whom, who may get a copy",
+        api.Answering,
+    ),
+    Route("POST", "/tickets/{id}/replies", "tickets", EVERYBODY, "Answer by mail", api.Message, api.ReplyIn, 201),
+    Route(
+        "POST",
+        "/tickets/{id}/messages/{message_id}/cancel",
+        "tickets",
+        EVERYBODY,
+        "Take an answer back that has not left; its text is the draft again",
+        api.Message,
+    ),
+    Route(
+        "POST", "/tickets/{id}/uploads", "tickets", EVERYBODY, "A file for an answer: its bytes", api.Upload, status=201, query=("name",)
+    ),
+    Route("GET", "/tickets/{id}/draft", "tickets", EVERYBODY, "What the caller is writing there", api.Draft),
+    Route("PUT", "/tickets/{id}/draft", "tickets", EVERYBODY, "Keep what the caller is writing", api.Draft, api.DraftIn),
+    Route("DELETE", "/tickets/{id}/draft", "tickets", EVERYBODY, "Throw it away", status=204),
     Route("GET", "/tickets/{id}/attachments/{aid}", "tickets", EVERYBODY, "An attachment's bytes", "application/octet-stream"),
     Route("GET", "/ticket-settings", "tickets", EVERYBODY, "How the desk names statuses, priorities, categories", api.TicketSettings),
     Route(
@@ -274,7 +297,37 @@ PRIVACY = (
 )
 SENDERS = (
     *_crud("/senders", "notifier", ADMINISTRATOR, "sender", (api.Page[api.Sender], api.Sender, api.SenderIn, api.SenderPatch), ()),
-    Route("POST", "/senders/{id}/test", "notifier", ADMINISTRATOR, "Test the connection and say what failed", api.TestResult),
+    Route(
+        "POST",
+        "/senders/{id}/test",
+        "notifier",
+        ADMINISTRATOR,
+        "Test the connection, or send a mail to oneself, and say what failed",
+        api.TestResult,
+        api.SenderTestIn,
+    ),
+    Route("POST", "/senders/{id}/oauth", "console", ADMINISTRATOR, "Begin a sign-in with the server's provider", api.OAuthSignIn),
+    Route(
+        "GET",
+        "/templates",
+        "notifier",
+        EVERYBODY,
+        "List templates and canned answers",
+        api.Page[api.Template],
+        query=(*PAGED, "kind", "scanner_id"),
+    ),
+    Route("POST", "/templates", "notifier", ADMINISTRATOR, "Make a template", api.Template, api.TemplateIn, 201),
+    Route("GET", "/templates/{id}", "notifier", EVERYBODY, "Read a template", api.Template),
+    Route("PATCH", "/templates/{id}", "notifier", ADMINISTRATOR, "Change a template: the fields given", api.Template, api.TemplatePatch),
+    Route("DELETE", "/templates/{id}", "notifier", ADMINISTRATOR, "Delete a template", status=204),
+    Route(
+        "POST", "/templates/preview", "notifier", EVERYBODY, "Fill in a text that is not saved", api.TemplatePreview, api.TemplatePreviewIn
+    ),
+    Route("POST", "/templates/{id}/preview", "notifier", EVERYBODY, "Fill in a template", api.TemplatePreview, api.TemplateRenderIn),
+    Route("GET", "/me/sender", "notifier", EVERYBODY, "The caller's own SMTP account", api.PersonalSender),
+    Route("PUT", "/me/sender", "notifier", EVERYBODY, "Set the caller's own SMTP account", api.PersonalSender, api.PersonalSenderIn),
+    Route("DELETE", "/me/sender", "notifier", EVERYBODY, "Forget the caller's own SMTP account", status=204),
+    Route("POST", "/me/sender/test", "notifier", EVERYBODY, "Test it", api.TestResult, api.SenderTestIn),
     Route(
         "GET",
         "/outgoing",
@@ -284,7 +337,8 @@ SENDERS = (
         api.Page[api.Outgoing],
         query=(*PAGED, "state", "ticket_id"),
     ),
-    Route("GET", "/outgoing/{id}", "notifier", ADMINISTRATOR, "Read an answer's state", api.Outgoing),
+    Route("GET", "/outgoing/{id}", "notifier", EVERYBODY, "Read an answer's state, its recipients and tries", api.OutgoingDetail),
+    Route("GET", "/outgoing/{id}/raw", "notifier", EVERYBODY, "The answer's bytes as they are sent", "message/rfc822"),
     Route("POST", "/outgoing/{id}/retry", "notifier", ADMINISTRATOR, "Try an answer again now", api.Outgoing),
 )
 CONSOLE = (
@@ -302,6 +356,7 @@ CONSOLE = (
     Route("POST", "/dead-letters/{id}/retry", "console", ADMINISTRATOR, "Run the handler again", dict[str, str]),
     Route("POST", "/dead-letters/{id}/drop", "console", ADMINISTRATOR, "Give an event up, with a reason", dict[str, str], api.DropRequest),
     Route("GET", "/me", "console", EVERYBODY, "Who calls", Me),
+    Route("PATCH", "/me", "console", EVERYBODY, "Change the caller's name and own address: the fields given", Me, MePatch),
     Route("GET", "/users", "console", ADMINISTRATOR, "List the console's users", api.Page[api.User], query=PAGED),
     Route("POST", "/users", "console", ADMINISTRATOR, "Make a user", api.User, api.UserIn, 201),
     Route("DELETE", "/users/{id}", "console", ADMINISTRATOR, "Delete a user and end their sessions", status=204),

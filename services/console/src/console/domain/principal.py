@@ -10,13 +10,17 @@ Role = Literal["operator", "administrator"]
 
 @dataclass(frozen=True)
 class Principal:
-    """A signed-in user, or the holder of an API token. `email` is empty for a token."""
+    """A signed-in user, or the holder of an API token. `email` is empty for a token.
+
+    `mail_address` is where a user's personal answers come from: blank where they have set none.
+    """
 
     id: str
     name: str
     email: str
     role: Role
     kind: Literal["user", "token"]
+    mail_address: str = ""
 
     @property
     def actor(self) -> str:

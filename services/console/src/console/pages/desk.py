@@ -10,6 +10,7 @@ from console.backend import quoted
 from console.pages import ticket_texts
 from console.pages.mailboxes import scanners
 from console.pages.page import Page
+from shared.clock import utc_now
 from shared.http import ProblemError
 
 PAGE_MESSAGES = 200
@@ -53,9 +54,10 @@ async def ticket_values(page: Page, number: int, *, all_messages: bool = False) 
         page.get("tickets", f"/tickets/{number}/history", limit=PAGE_HISTORY),
         colleagues(page),
     )
-    other, mailbox = await asyncio.gather(ticket_if_there(page, ticket["linked_ticket_id"]), _mailbox(page, ticket["scanner_id"]))
+    other, mailbox, ledger = await asyncio.gather(
+        ticket_if_there(page, ticket["linked_ticket_id"]), mailbox_of(page, ticket["scanner_id"]), _ledger(page, number, messages)
+    )
     entries = history["items"]
-    to, copies = ticket_texts.recipients(ticket, messages)
     return {
         "ticket": ticket,
         "settings": settings,
@@ -67,10 +69,27 @@ async def ticket_values(page: Page, number: int, *, all_messages: bool = False) 
         "belongs": ticket_texts.belongs(ticket, other, entries),
         "taken_in": ticket_texts.taken_in(entries),
         "merged_since": ticket_texts.merged_since(entries),
-        "to": to,
-        "copies": copies,
+        "ledger": ledger,
+        "undoable": _undoable(messages, page.who.actor),
         **folded(messages, left_out, all_messages=all_messages),
     }
+
+
+def _undoable(messages: list[Item], actor: str) -> Item | None:
+    """The last answer of whoever looks, while it can still be taken back."""
+    own = (item for item in reversed(messages) if item["sender"] == actor and item["delivery"] != "cancelled")
+    return next((item for item in own if ticket_texts.seconds_left(item["undo_until"], utc_now())), None)
+
+
+async def _ledger(page: Page, number: int, messages: list[Item]) -> dict[str, Item]:
+    """The notifier's lines about the ticket's answers, by the message's id; none while it is away."""
+    if not any(item["mode"] or item["delivery"] for item in messages):
+        return {}
+    try:
+        found = await page.get("notifier", "/outgoing", ticket_id=number, limit=PAGE_MESSAGES)
+    except ProblemError:
+        return {}
+    return {item["id"]: item for item in found["items"]}
 
 
 def folded(messages: list[Item], left_out: int, *, all_messages: bool) -> Item:
@@ -117,7 +136,7 @@ async def ticket_if_there(page: Page, number: int | None) -> Item | None:
     return found
 
 
-async def _mailbox(page: Page, scanner_id: str | None) -> Item | None:
+async def mailbox_of(page: Page, scanner_id: str | None) -> Item | None:
     """None where there is none, or while the fetcher is away."""
     if scanner_id is None:
         return None

@@ -1,4 +1,4 @@
-"""How the desk names statuses, priorities and categories."""
+"""How the desk names statuses, priorities and categories; how long answers wait, and how many automatic mails leave."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shared.http import ProblemError
 router = APIRouter(prefix="/ticket-settings", route_class=PageRoute)
 
 LISTS = ("priorities", "categories")
+NUMBERS = ("undo_seconds", "automatic_per_sender", "automatic_per_mailbox")
 
 
 @router.get("")
@@ -39,14 +40,14 @@ def settings_values(form: FormData) -> dict[str, Any]:
     """The form as the service takes it: one name a line, each once."""
     names = {status: text(form, f"status_{status}") for status in STATUSES}
     lists = {name: list(dict.fromkeys(line.strip() for line in text(form, name).splitlines() if line.strip())) for name in LISTS}
-    return {"status_names": names, **lists}
+    return {"status_names": names, **lists, **{name: text(form, name) for name in NUMBERS}}
 
 
 def _told(error: ProblemError) -> dict[str, str]:
     listed = field_errors(error)
     if error.status == 412:
         return {"form": "Somebody changed these settings meanwhile. What you typed is still here: save again to put it in their place."}
-    places = {f"status_{status}": f"status_names.{status}" for status in STATUSES} | {name: name for name in LISTS}
+    places = {f"status_{status}": f"status_names.{status}" for status in STATUSES} | {name: name for name in (*LISTS, *NUMBERS)}
     errors = {field: told for field, place in places.items() if (told := first_error(listed, place))}
     if "priorities" in errors and "at least 1 item" in errors["priorities"]:
         errors["priorities"] = "Name at least one priority."

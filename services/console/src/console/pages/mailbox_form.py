@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
+from console.pages.oauth_form import NEW_OAUTH, oauth_values, secret, with_secret
 from console.pages.page import text, texts_of
-from shared.api import OAuthFields, OAuthIn, OAuthProvider, ScannerIn
+from shared.api import OAuthIn, ScannerIn
 from shared.http import ProblemError
 
 TEXTS = (
@@ -27,10 +28,8 @@ TEXTS = (
 )
 FOLDERS = ("move_matched_to", "move_unmatched_to", "spam_folder")
 SWITCHES = ("enabled", "pec", "push")
-OAUTH = ("provider", "grant", "client_id", "scope")
 KNOWN = {*TEXTS, *FOLDERS, "parameters", "password", "start_from", "sender_id", "oauth"}
 KNOWN |= {f"oauth.{name}" for name in OAuthIn.model_fields if name != "refresh_token"}
-NEW_OAUTH = OAuthFields(provider=OAuthProvider.GOOGLE, client_id="x").model_dump(mode="json") | {"client_id": ""}
 
 
 def is_field(name: str) -> bool:
@@ -57,7 +56,7 @@ def typed(form: FormData) -> dict[str, Any]:
         | {name: text(form, name) or None for name in (*FOLDERS, "sender_id")}
         | {name: name in form for name in SWITCHES}
         | {
-            "oauth": _oauth(form),
+            "oauth": oauth_values(form),
             "parameters": _rows(form),
             "start_from": f"P{text(form, 'start_days')}D" if start == "days" else start,
         }
@@ -71,22 +70,8 @@ def sent(values: dict[str, Any], form: FormData) -> dict[str, Any]:
     """
     body = values | {"parameters": _pairs(values["parameters"]), "oauth": None}
     if values["auth"] == "oauth2":
-        return body | {"oauth": values["oauth"] | _secret(form, "oauth.client_secret", "client_secret")}
-    return body | _secret(form, "password", "password")
-
-
-def _oauth(form: FormData) -> dict[str, str]:
-    """Tenant and issuer belong to one provider each; of the others they are left out."""
-    values = {name: text(form, f"oauth.{name}") for name in OAUTH}
-    return values | {
-        "tenant": text(form, "oauth.tenant") if values["provider"] == OAuthProvider.MICROSOFT else "",
-        "issuer": text(form, "oauth.issuer") if values["provider"] == OAuthProvider.OIDC else "",
-    }
-
-
-def _secret(form: FormData, field: str, name: str) -> dict[str, str]:
-    given = str(form.get(field, ""))
-    return {name: given} if given else {}
+        return body | {"oauth": with_secret(values["oauth"], form)}
+    return body | secret(form, "password", "password")
 
 
 def _rows(form: FormData) -> list[tuple[str, str]]:

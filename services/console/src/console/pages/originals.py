@@ -59,7 +59,7 @@ async def _beginning(page: Page, number: int, message_id: str) -> tuple[bytes, b
     """At most MAX_SOURCE_BYTES of the original, and whether there is more."""
     path = f"/tickets/{number}/messages/{quoted(message_id)}/original"
     found = bytearray()
-    async with page.deps.backend.stream("tickets", "GET", path, actor=page.who.actor, headers={"accept-encoding": "identity"}) as response:
+    async with page.deps.backend.stream("tickets", "GET", path, actor=page.who, headers={"accept-encoding": "identity"}) as response:
         if response.status_code >= 400:
             await response.aread()
             checked("tickets", response)

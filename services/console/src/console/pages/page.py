@@ -65,17 +65,17 @@ class Page:
 
     async def get(self, service: ServiceName, path: str, **params: Any) -> Any:
         """A service's answer to a GET. Raises its problem."""
-        return await self.deps.backend.get_json(service, path, actor=self.who.actor, params=params)
+        return await self.deps.backend.get_json(service, path, actor=self.who, params=params)
 
     async def send(
         self, method: str, service: ServiceName, path: str, json: Any = None, *, headers: Mapping[str, str] | None = None, **params: Any
     ) -> Any:
         """A service's answer to a change. Raises its problem."""
-        return await self.deps.backend.send_json(service, method, path, actor=self.who.actor, json=json, params=params, headers=headers)
+        return await self.deps.backend.send_json(service, method, path, actor=self.who, json=json, params=params, headers=headers)
 
     async def call(self, method: str, service: ServiceName, path: str, **options: Any) -> httpx.Response:
         """A service's whole response, whatever its status."""
-        return await self.deps.backend.call(service, method, path, actor=self.who.actor, **options)
+        return await self.deps.backend.call(service, method, path, actor=self.who, **options)
 
     def render(self, template: str, *, code: int = 200, **values: Any) -> Response:
         """A page from its template."""

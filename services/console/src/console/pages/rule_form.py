@@ -103,6 +103,8 @@ def action_values(form: FormData) -> dict[str, Any]:
     if kind in TICKET_ACTIONS:
         tags = [tag.strip() for tag in text(form, "tags").split(",") if tag.strip()]
         action |= {name: text(form, name) for name in TICKET_OPTIONS if text(form, name)} | ({"tags": tags} if tags else {})
+    if kind == "create_ticket" and "acknowledge" in form:
+        action["acknowledge"] = True
     if kind in LINK_ACTIONS:
         action |= ({"record": text(form, "record")} if text(form, "record") else {}) | {"create_lead": "create_lead" in form}
     return action

@@ -120,7 +120,7 @@ def _deed(item: dict[str, Any]) -> str:
     if kind in {"link_sender", "link_recipient"}:
         return _filing(kind, item)
     if kind != "update_ticket":
-        return ACTIONS.get(kind, kind.replace("_", " "))
+        return ACTIONS.get(kind, kind.replace("_", " ")) + (" and acknowledge the mail" if item.get("acknowledge") else "")
     words = f"add the mail to the ticket {LOOKUPS.get(item.get('lookup', 'ticket_id'), '')}".rstrip()
     if item.get("participants_only") is False:
         words += ", whoever it is from"

@@ -8,8 +8,9 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from console.backend import quoted
+from console.oauth import redirect_uri
 from console.pages.page import AdministratorsPage, Form, Page, PageRoute, field_errors, redirect, text
-from console.pages.sender_form import new_sender, sender_values
+from console.pages.sender_form import new_sender, sent, shown, typed
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/senders", route_class=PageRoute)
@@ -33,36 +34,47 @@ async def new_page(page: AdministratorsPage) -> Response:
 
 @router.post("/new")
 async def create(page: AdministratorsPage, form: Form) -> Response:
-    values, key = sender_values(form), text(form, "key", str(uuid4()))
+    values, key = typed(form), text(form, "key", str(uuid4()))
     try:
-        made = await page.send("POST", "notifier", "/senders", values, headers={"Idempotency-Key": key})
+        made = await page.send("POST", "notifier", "/senders", sent(values, form), headers={"Idempotency-Key": key})
     except ProblemError as error:
         return _form_page(page, None, values, _told(error), key)
-    return redirect(f"/senders/{quoted(made['id'])}", "Saved. Test the connection next.")
+    return redirect(f"/senders/{quoted(made['id'])}", f"Saved. {'Sign in' if _needs_person(made) else 'Test the connection'} next.")
 
 
 @router.get("/{sender_id}")
 async def edit_page(page: AdministratorsPage, sender_id: str) -> Response:
     sender = await page.get("notifier", f"/senders/{quoted(sender_id)}")
-    return _form_page(page, sender, sender, {}, "")
+    return _form_page(page, sender, shown(sender), {}, "")
 
 
 @router.post("/{sender_id}")
 async def change(page: AdministratorsPage, sender_id: str, form: Form) -> Response:
-    path, values = f"/senders/{quoted(sender_id)}", sender_values(form)
+    path, values = f"/senders/{quoted(sender_id)}", typed(form)
     try:
-        await page.send("PATCH", "notifier", path, values, headers={"If-Match": f'"{text(form, "version")}"'})
+        await page.send("PATCH", "notifier", path, sent(values, form), headers={"If-Match": f'"{text(form, "version")}"'})
     except ProblemError as error:
         return _form_page(page, await page.get("notifier", path), values, _told(error), "")
     return redirect(path, "Saved.")
 
 
 @router.post("/{sender_id}/test")
-async def test(page: AdministratorsPage, sender_id: str) -> Response:
-    path = f"/senders/{quoted(sender_id)}"
-    result = await page.send("POST", "notifier", f"{path}/test")
+async def test(page: AdministratorsPage, sender_id: str, form: Form) -> Response:
+    """With an address a mail is sent there, else the connection alone is tried."""
+    path, to = f"/senders/{quoted(sender_id)}", text(form, "to")
+    result = await press(page, f"{path}/test", to)
     sender = await page.get("notifier", path)
-    return _form_page(page, sender, sender, {}, "", result)
+    return _form_page(page, sender, shown(sender), {}, "", {"result": result, "to": to})
+
+
+async def press(page: Page, path: str, to: str) -> dict[str, Any]:
+    """What the test button of an SMTP account told; a refusal counts as a test that failed."""
+    try:
+        told: dict[str, Any] = await page.send("POST", "notifier", path, {"to": to or None})
+    except ProblemError as error:
+        message = field_errors(error).get("to", "") or error.problem.detail
+        return {"ok": False, "message": message, "steps": []}
+    return told
 
 
 @router.post("/{sender_id}/delete")
@@ -80,13 +92,25 @@ def _told(error: ProblemError) -> dict[str, str]:
     return field_errors(error) or {"form": error.problem.detail}
 
 
+def _needs_person(sender: dict[str, Any]) -> bool:
+    return bool(sender["auth"] == "oauth2" and sender["oauth"]["grant"] == "refresh_token")
+
+
 def _form_page(
     page: Page,
     sender: dict[str, Any] | None,
     values: dict[str, Any],
     errors: dict[str, str],
     key: str,
-    result: dict[str, Any] | None = None,
+    tested: dict[str, Any] | None = None,
 ) -> Response:
-    status = 422 if errors else 200
-    return page.render("senders/edit.html", code=status, sender=sender, values=values, errors=errors, key=key, result=result)
+    return page.render(
+        "senders/edit.html",
+        code=422 if errors else 200,
+        sender=sender,
+        values=values,
+        errors=errors,
+        key=key,
+        redirect_uri=redirect_uri(page.deps.settings),
+        **({"result": None, "to": page.who.email} | (tested or {})),
+    )

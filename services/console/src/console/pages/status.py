@@ -21,8 +21,8 @@ LETTERS = "/status#dead-letters"
 
 @router.get("")
 async def status_page(page: AdministratorsPage) -> Response:
-    state = await status(page.deps, page.who.actor)
-    letters = await dead_letters(page.deps.backend, page.who.actor, limit=MAX_LETTERS)
+    state = await status(page.deps, page.who)
+    letters = await dead_letters(page.deps.backend, page.who, limit=MAX_LETTERS)
     shown: dict[str, Any] = {"state": state.model_dump(mode="json"), "letters": letters.model_dump(mode="json")}
     return page.render("status.html", mailboxes=await _mailboxes(page), **shown)
 
@@ -30,7 +30,7 @@ async def status_page(page: AdministratorsPage) -> Response:
 @router.post("/dead-letters/{letter_id}/retry")
 async def retry(page: AdministratorsPage, letter_id: str) -> Response:
     try:
-        await act_on_dead_letter(page.deps.backend, page.who.actor, letter_id, "retry")
+        await act_on_dead_letter(page.deps.backend, page.who, letter_id, "retry")
     except ProblemError as error:
         if error.status != 409:
             raise
@@ -41,7 +41,7 @@ async def retry(page: AdministratorsPage, letter_id: str) -> Response:
 @router.post("/dead-letters/{letter_id}/drop")
 async def drop(page: AdministratorsPage, letter_id: str, form: Form) -> Response:
     try:
-        await act_on_dead_letter(page.deps.backend, page.who.actor, letter_id, "drop", {"reason": text(form, "reason")})
+        await act_on_dead_letter(page.deps.backend, page.who, letter_id, "drop", {"reason": text(form, "reason")})
     except ProblemError as error:
         if error.status != 422:
             raise

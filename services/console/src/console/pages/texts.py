@@ -37,10 +37,12 @@ STATUSES: dict[str, tuple[str, str]] = {
 }
 
 DELIVERIES: dict[str, tuple[str, str]] = {
-    "queued": ("Queued", "info"),
+    "queued": ("Waiting", "info"),
     "accepted": ("Accepted for sending", "info"),
+    "sending": ("Being sent", "info"),
     "sent": ("Sent", "good"),
     "delivered": ("Delivered", "good"),
+    "read": ("Read", "good"),
     "delayed": ("Delayed, will be tried again", "warn"),
     "failed": ("Not sent", "bad"),
     "bounced": ("Came back undeliverable", "bad"),

@@ -30,6 +30,12 @@ async def restore(page: SignedPage, number: int) -> Response:
     return await _done(page, number, "POST", "/restore", None, "The ticket is back.")
 
 
+@router.post("/seen")
+async def seen(page: SignedPage, number: int) -> Response:
+    """Somebody looked at what went wrong: the warning goes."""
+    return await _done(page, number, "PATCH", "", {"attention": ""}, "The warning is taken off.")
+
+
 @router.post("/accept")
 async def accept(page: SignedPage, number: int) -> Response:
     """One click: the stranger's ticket becomes part of the one it points at, where the page goes."""

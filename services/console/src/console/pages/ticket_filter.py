@@ -23,6 +23,7 @@ STANDING: tuple[tuple[str, Filter], ...] = (
     ("Not closed", {"status": ["open", "in_progress", "waiting"]}),
     ("Mine", {"assignee": "me", "status": ["open", "in_progress", "waiting"]}),
     ("Nobody's", {"assignee": "nobody", "status": ["open", "in_progress", "waiting"]}),
+    ("To look at", {"attention": "true"}),
 )
 """Views everybody has."""
 
@@ -34,6 +35,8 @@ def read_filter(given: QueryParams | FormData) -> Filter:
         value = str(given.get(name) or "").replace("\x00", "").strip()[:MAX_VALUE]
         if value:
             found[name] = value
+    if str(given.get("attention") or "").lower() == "true":
+        found["attention"] = "true"
     asked = {str(value) for value in given.getlist("status")}
     statuses = [status for status in STATUSES if status in asked]
     return {**found, "status": statuses} if statuses else found
@@ -41,7 +44,7 @@ def read_filter(given: QueryParams | FormData) -> Filter:
 
 def saved(view: Mapping[str, Any]) -> Filter:
     """A saved view's filter, without what does not restrict."""
-    return {name: value for name, value in view["filter"].items() if value}
+    return {name: "true" if value is True else value for name, value in view["filter"].items() if value}
 
 
 def query(wanted: Filter, **more: str) -> str:

@@ -133,6 +133,18 @@ def _merged(before: Value, after: Value) -> str:
     return f"made it part of #{after}" if after else f"took it out of #{before}"
 
 
+def _attention(_: Value, after: Value) -> str:
+    return f"flagged it: {after}" if after else "took the warning off"
+
+
+def _answer(*_: Value) -> str:
+    return "took an answer back"
+
+
+def _automatic(what: str) -> Callable[[Value, Value], str]:
+    return lambda _, after: f"{what} {_plain(after)}"
+
+
 NAMES = {"external_code": "external code"}
 TELLERS: dict[str, Callable[[Value, Value], str]] = {
     "title": _title,
@@ -141,4 +153,8 @@ TELLERS: dict[str, Callable[[Value, Value], str]] = {
     "contact_id": _record,
     "linked_ticket_id": _link,
     "merged_into": _merged,
+    "attention": _attention,
+    "answer": _answer,
+    "acknowledgement": _automatic("acknowledgement"),
+    "notice": _automatic("notice to the assignee"),
 }

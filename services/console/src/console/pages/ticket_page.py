@@ -11,6 +11,7 @@ from fastapi import Response
 
 from console.pages.desk import Item, ticket_values
 from console.pages.page import Page
+from console.pages.ticket_box import Box, box_values
 from console.pages.ticket_form import Values, shown_values
 
 
@@ -22,20 +23,11 @@ class Typed:
     errors: dict[str, str] = field(default_factory=dict)
     news: Sequence[Item] = ()
     """What others did meanwhile."""
-    written: str = ""
-    to_note: bool = False
-    """It is an internal note, no answer."""
+    box: Box | None = None
+    """The answer or note."""
     key: str = ""
     told: str = ""
     """Why the answer or note was not taken."""
-
-    @property
-    def answer(self) -> str:
-        return "" if self.to_note else self.written
-
-    @property
-    def note(self) -> str:
-        return self.written if self.to_note else ""
 
 
 async def show_ticket(page: Page, number: int, typed: Typed | None = None, *, code: int = 200, all_messages: bool = False) -> Response:
@@ -45,4 +37,5 @@ async def show_ticket(page: Page, number: int, typed: Typed | None = None, *, co
     was = shown_values(values["ticket"])
     seen = max((entry["id"] for entry in values["history"]), default=0)
     own: dict[str, Any] = {"typed": typed, "was": was, "form": was | typed.changes, "seen": seen, "errors": typed.errors}
-    return page.render("tickets/ticket.html", code=code, **values, **own, key=typed.key or str(uuid4()))
+    box = await box_values(page, values, typed.box)
+    return page.render("tickets/ticket.html", code=code, **values, **own, **box, key=typed.key or str(uuid4()))

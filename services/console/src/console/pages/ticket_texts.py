@@ -1,14 +1,16 @@
-"""How a ticket is told to people: statuses by the desk's names, belonging, who gets an answer. Pure functions."""
+"""How a ticket is told to people: statuses by the desk's names, belonging, what a message is. Pure functions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from math import ceil
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from console.pages.texts import STATUSES, Badge, address, person
+from console.pages.texts import STATUSES, Badge, actor, address, moment, person
 
 NUMBER = re.compile(r"(?<![&\w])#(\d{1,18})\b")
 PREVIEW_CHARS = 120
@@ -21,6 +23,22 @@ KINDS = {
     "note": "Internal note",
     "reply": "Answer",
 }
+MODES = {
+    "info": "Answer",
+    "personal": "Answer by mail",
+    "acknowledgement": "Automatic acknowledgement",
+    "notice": "Notice to the assignee",
+}
+REPORTS: dict[str, tuple[str, str]] = {
+    "bounce": ("Came back", "bad"),
+    "delayed": ("Delayed", "warn"),
+    "delivered": ("Delivery receipt", "good"),
+    "read": ("Read receipt", "good"),
+    "auto_reply": ("Automatic reply", "calm"),
+}
+"""A mail that came back about an answer: words and tone."""
+DETAILED = frozenset({"failed", "bounced", "delayed", "cancelled", "too_late"})
+"""States whose reason somebody wants to read."""
 
 
 def status_badge(status: str, names: Mapping[str, str]) -> Badge:
@@ -56,8 +74,27 @@ def colleague(email: str, colleagues: Sequence[tuple[str, str]]) -> str:
 
 def kind(message: Mapping[str, Any]) -> str:
     """What the message is, in a word or two; a comment that was mailed is an answer."""
+    if message["mode"]:
+        return MODES[message["mode"]]
     mailed = message["kind"] == "comment" and (message["deliveries"] or message["delivery"])
     return "Answer" if mailed else KINDS[message["kind"]]
+
+
+def author(message: Mapping[str, Any]) -> str:
+    """Who wrote it."""
+    return "Mail Converter" if message["sender"] == "system" else person(actor(message["sender"]))
+
+
+def names(actors: Sequence[str], colleagues: Sequence[tuple[str, str]]) -> str:
+    """Who they are: `Bea, Carl and Dora`."""
+    told = [colleague(actor(one), colleagues) for one in actors]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+
+
+def seconds_left(until: Any, now: datetime) -> int:
+    """Whole seconds until then, never less than 0."""
+    at = moment(until)
+    return max(0, ceil((at - now).total_seconds())) if at else 0
 
 
 def side(message: Mapping[str, Any]) -> str:
@@ -76,15 +113,6 @@ def preview(text: str) -> str:
 def linked(text: str) -> Markup:
     """The text with `#12` as a link to that ticket."""
     return Markup(NUMBER.sub(r'<a href="/tickets/\1">#\1</a>', str(escape(text))))  # noqa: S704 -- escaped before
-
-
-def recipients(ticket: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
-    """Who gets an answer: the customer, and a copy who wrote last and the watchers, each once."""
-    last = next((item["sender"] for item in reversed(messages) if item["kind"] == "mail" and item["direction"] == "in"), "")
-    to = address(ticket["sender"])
-    copies = {address(one).lower(): address(one) for one in [last, *ticket["watchers"]] if one}
-    copies.pop(to.lower(), None)
-    return to, list(copies.values())
 
 
 def belongs(ticket: Mapping[str, Any], other: Mapping[str, Any] | None, history: Sequence[Mapping[str, Any]]) -> str:

@@ -15,10 +15,10 @@
   localTimes(document);
   document.addEventListener("console:changed", (event) => localTimes(event.target));
 
-  // One press sends a form once.
+  // One press sends a form once; what goes to a frame leaves the page, and so the form, where it is.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post" || event.submitter?.formTarget) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
   });

@@ -1,13 +1,19 @@
-// What is being written survives a reload: kept in this tab until it is sent.
+// What is being written survives a reload: kept in this tab until it is sent. An answer is kept by the service too (answer.js).
 "use strict";
 
 (function () {
-  const sent = new URLSearchParams(location.search).get("sent");
+  const here = new URL(location.href);
+  const sent = here.searchParams.get("sent");
   for (const form of document.querySelectorAll("[data-draft]")) keep(form);
-  if (sent) {
-    const clean = new URL(location.href);
-    clean.searchParams.delete("sent");
-    history.replaceState(history.state, "", clean);
+  if (sent || here.searchParams.has("undone")) {
+    here.searchParams.delete("sent");
+    here.searchParams.delete("undone");
+    history.replaceState(history.state, "", here);
+  }
+
+  // What the service has is newer, unless this tab went on from just that.
+  function isNewer(kept, form, field) {
+    return !field.value || kept.version === form.dataset.version;
   }
 
   function keep(form) {
@@ -17,16 +23,16 @@
     const fresh = key.value;
     if (sent && form.dataset.draft.startsWith(`${sent}-`)) sessionStorage.removeItem(name);
     const kept = JSON.parse(sessionStorage.getItem(name) || "null");
-    if (kept && !field.value) {
+    if (kept && isNewer(kept, form, field)) {
       field.value = kept.text;
       // Sent already, and nobody knows whether it arrived: under the same key it does so once.
       if (kept.sent) key.value = kept.sent;
-      const choice = document.getElementById(`write-${form.dataset.draft.split("-")[0]}`);
-      if (choice && kept.chosen) choice.checked = true;
+      const note = document.getElementById("write-note");
+      if (note && name.startsWith("draft-note-")) note.checked = true;
     }
 
     function store(more) {
-      if (field.value) sessionStorage.setItem(name, JSON.stringify({ text: field.value, chosen: true, ...more }));
+      if (field.value) sessionStorage.setItem(name, JSON.stringify({ text: field.value, version: form.dataset.version, ...more }));
       else sessionStorage.removeItem(name);
     }
 

@@ -31,7 +31,7 @@
     if (!target) return false;
     if (target.type === "radio") {
       target.click();
-      document.getElementById(target.value).focus();
+      document.getElementById(target.dataset.into).focus();
     } else if (target.tagName === "A") target.click();
     else target.focus();
     return true;

@@ -119,6 +119,13 @@ async def wake(conn: AsyncConnection, scanner_id: str) -> None:
     await conn.execute(text("select pg_notify(:channel, :id)"), {"channel": WAKE_CHANNEL, "id": scanner_id})
 
 
+async def scan_now(conn: AsyncConnection, scanner_id: str) -> None:
+    """The mailbox is scanned at once, as if it had never failed."""
+    values = {"next_scan_at": func.now(), "failures": 0, "last_error": None}
+    await conn.execute(update(SCANNERS).where(SCANNERS.c.id == scanner_id).values(values))
+    await wake(conn, scanner_id)
+
+
 # --- folders --------------------------------------------------------------------------------------------------------------------
 
 

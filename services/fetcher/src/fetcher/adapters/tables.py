@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from shared.database import new_metadata
 from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
+from shared.oauth.tables import oauth_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
@@ -92,28 +93,7 @@ FETCHERS = Table(
     _now("started_at"),
 )
 
-OAUTH = Table(
-    "oauth",
-    METADATA,
-    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), primary_key=True),
-    Column("client_secret", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:client_secret"),
-    Column("refresh_token", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:refresh_token"),
-    Column("access_token", Text, nullable=False, server_default="", comment="sealed for place scanner:<id>:access_token"),
-    _moment("expires_at"),
-    _moment("renewed_at"),
-    Column("renew_after", DateTime(timezone=True), nullable=True, comment="until then somebody renews, or the provider is left alone"),
-    Column("error", Text, nullable=True),
-)
-
-SIGN_INS = Table(
-    "sign_ins",
-    METADATA,
-    Column("state", String(100), primary_key=True, comment="what the provider sends back; used once"),
-    Column("scanner_id", String(36), ForeignKey("scanners.id", ondelete="CASCADE"), nullable=False),
-    Column("verifier", Text, nullable=False, comment="PKCE (RFC 7636), sealed for place sign_in:<state>"),
-    Column("redirect_uri", Text, nullable=False),
-    _now("created_at"),
-)
+OAUTH = oauth_tables(METADATA, "scanner", SCANNERS)
 
 SCANS = Table(
     "scans",

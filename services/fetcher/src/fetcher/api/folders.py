@@ -15,11 +15,10 @@ from fetcher.adapters import scanners
 from fetcher.adapters.imap.errors import IMAP_ERRORS, explain
 from fetcher.adapters.imap.folders import Listing, renamed
 from fetcher.api.scanners import announce, found_scanner
-from fetcher.api.views import invalid
 from fetcher.domain.folder_names import canonical
 from fetcher.mailbox import Mailbox
 from shared.api import Folder, FolderList, FolderSelection
-from shared.http import IfMatch, ProblemError, check_if_match, with_etag
+from shared.http import IfMatch, ProblemError, check_if_match, invalid, with_etag
 from shared.messaging.outbox import Outbox
 from shared.secrets import SecretUnreadableError
 

@@ -11,11 +11,11 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.accounts import Accounts, password_place
-from fetcher.adapters import scanners, token_store
+from fetcher.adapters import scanners
 from fetcher.adapters.imap.errors import MailboxError
-from fetcher.api.oauth_settings import sealed_secrets, without_secrets
-from fetcher.api.views import FIELDS, about, checked, invalid, job_view, scan_view, scanner_view, settings_event
+from fetcher.api.views import FIELDS, about, checked, job_view, scan_view, scanner_view, settings_event
 from fetcher.connection_test import check
+from fetcher.tokens import STORE
 from shared.api import Job, Page, Scanner, ScannerIn, ScannerPatch, ScanRecord, TestResult
 from shared.events import derived_id
 from shared.http import (
@@ -27,11 +27,13 @@ from shared.http import (
     ProblemError,
     check_if_match,
     decode_cursor,
+    invalid,
     not_found,
     page,
     with_etag,
 )
 from shared.messaging.outbox import Outbox, Unit
+from shared.oauth.settings import sealed_secrets, without_secrets
 from shared.observability import get_logger
 from shared.secrets import KeyRing, SecretUnreadableError
 from shared.topics import SCANNERS
@@ -82,10 +84,10 @@ class ScannerApi:
         values = checked(fields, has_secret=bool(oauth and oauth["client_secret"]))
         async with self._outbox.transaction() as unit:
             sealed = self._seal(scanner_id, body.password)
-            secrets = await sealed_secrets(unit.conn, self._keys, scanner_id, None, oauth)
+            secrets = await sealed_secrets(unit.conn, self._keys, STORE, scanner_id, None, oauth)
             if await scanners.add(unit.conn, values | {"id": scanner_id, "password": sealed}, self._first_scan_after):
                 if oauth is not None:
-                    await token_store.put_secrets(unit.conn, scanner_id, secrets)
+                    await STORE.put_secrets(unit.conn, scanner_id, secrets)
                 announce(unit, await found_scanner(unit.conn, scanner_id))
                 log.info("scanner created", scanner=scanner_id, actor=actor)
             row = await found_scanner(unit.conn, scanner_id)
@@ -110,14 +112,14 @@ class ScannerApi:
             row = await found_scanner(unit.conn, scanner_id, lock=True)
             check_if_match(if_match, row.version)
             oauth = given.get("oauth", row.oauth)
-            secrets = await sealed_secrets(unit.conn, self._keys, scanner_id, row.oauth, oauth)
+            secrets = await sealed_secrets(unit.conn, self._keys, STORE, scanner_id, row.oauth, oauth)
             fields = {name: getattr(row, name) for name in FIELDS} | given | {"oauth": without_secrets(oauth)}
             values = checked(fields, has_secret=bool(secrets["client_secret"]))
             if password is not None:
                 values["password"] = self._seal(scanner_id, password)
             row = await scanners.change(unit.conn, row, values, new_mailbox=_is_new_mailbox(row, values))
             if "oauth" in given:
-                await token_store.put_secrets(unit.conn, scanner_id, secrets)
+                await STORE.put_secrets(unit.conn, scanner_id, secrets)
             announce(unit, row)
             more = await about(unit.conn, [scanner_id])
         log.info("scanner changed", scanner=scanner_id, actor=actor, fields=sorted(given))

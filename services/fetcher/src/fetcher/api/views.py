@@ -11,16 +11,14 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fetcher.accounts import address_of
-from fetcher.adapters import scanners, token_store
-from fetcher.domain.oauth import can_renew, problems
+from fetcher.adapters import scanners
 from fetcher.domain.parameters import ParameterError, read_parameters
+from fetcher.tokens import STORE
 from shared.api import (
     FolderProblem,
     Job,
     Mail,
     MailOutcomeView,
-    OAuthFields,
-    OAuthState,
     Scanner,
     ScannerFields,
     ScannerState,
@@ -29,7 +27,9 @@ from shared.api import (
     SslType,
 )
 from shared.events import ScannerSettings
-from shared.http import ProblemError
+from shared.http import invalid
+from shared.oauth.model import problems
+from shared.oauth.settings import state_of
 
 FIELDS = tuple(ScannerFields.model_fields)
 MAIL_FIELDS = tuple(name for name in Mail.model_fields if name not in {"outcome", "places"})
@@ -51,7 +51,7 @@ async def about(conn: AsyncConnection, scanner_ids: Sequence[str]) -> About:
     for row in await scanners.problems(conn, scanner_ids):
         shown = FolderProblem(folder=row.name, message=row.problem, renamed_to=row.renamed_to)
         folders.setdefault(row.scanner_id, []).append(shown)
-    return About(folders, await scanners.read_last_hour(conn, scanner_ids), await token_store.of(conn, scanner_ids))
+    return About(folders, await scanners.read_last_hour(conn, scanner_ids), await STORE.of(conn, scanner_ids))
 
 
 def scanner_view(row: Row[Any], more: About) -> Scanner:
@@ -66,21 +66,11 @@ def scanner_view(row: Row[Any], more: About) -> Scanner:
         watching=row.watching,
         fetcher=row.lease_holder,
         problems=more.problems.get(row.id, []),
-        oauth=_oauth_view(row, more.oauth.get(row.id)),
+        oauth=state_of(row.auth, row.oauth, more.oauth.get(row.id)),
     )
     fields = {name: getattr(row, name) for name in FIELDS}
     about_it = {"id": row.id, "version": row.version, "warnings": warnings(row), "state": state}
     return Scanner.model_validate(fields | about_it | {"created_at": row.created_at, "updated_at": row.updated_at})
-
-
-def _oauth_view(scanner: Row[Any], row: Row[Any] | None) -> OAuthState | None:
-    """How the tokens of a mailbox are doing; None where it signs in by password."""
-    if scanner.auth != "oauth2" or scanner.oauth is None:
-        return None
-    if row is None:
-        return OAuthState(signed_in=False)
-    signed_in = can_renew(OAuthFields.model_validate(scanner.oauth), row.client_secret, row.refresh_token)
-    return OAuthState(signed_in=signed_in, expires_at=row.expires_at, renewed_at=row.renewed_at, error=row.error)
 
 
 def warnings(row: Row[Any]) -> list[str]:
@@ -147,13 +137,6 @@ def checked(values: dict[str, Any], *, has_secret: bool = False) -> dict[str, An
             raise invalid([(name, "must not hold control characters")])
     dumped = fields.model_dump(mode="json")
     return {name: _clean(value) for name, value in dumped.items()}
-
-
-def invalid(errors: list[tuple[str, str]]) -> ProblemError:
-    """422 in the shape of FastAPI's own."""
-    listed = [{"field": field, "message": message} for field, message in errors]
-    detail = "; ".join(f"{field}: {message}" for field, message in errors)
-    return ProblemError(422, "The request is not valid", detail, errors=listed)
 
 
 def _clean(value: Any) -> Any:

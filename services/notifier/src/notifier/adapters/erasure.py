@@ -73,7 +73,7 @@ async def refuse(unit: Unit, received: Received[OutgoingMail]) -> bool:
 def without_content(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is left of an answer to the person: that there was one, and its ids."""
     event = {"outgoing_id": row["id"], "type": "cancel", "ticket_id": row["ticket_id"]}
-    return {"event": event, "cause": {}, "subject": ERASED, "mime_key": None, "envelope_from": None}
+    return {"event": event, "cause": {}, "subject": ERASED, "mime_key": None, "envelope_from": None, "text": None}
 
 
 async def last_of(conn: AsyncConnection, after: int) -> int | None:

@@ -11,10 +11,10 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.adapters.tables import OUTGOING, RECIPIENTS
-from notifier.domain.compose import recipients, subject
+from notifier.adapters.tables import OUTGOING, RECIPIENTS, TRIES
+from notifier.domain.compose import recipients, subject_of
 from notifier.domain.schedule import OPEN
-from shared.events import DeliveryState, MailDelivery, OutgoingMail, derived_id
+from shared.events import DeliveryState, MailDelivery, OutgoingMail, OutgoingMode, derived_id
 from shared.messaging.envelope import Envelope, read_envelope
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
@@ -52,6 +52,12 @@ async def recipients_of(conn: AsyncConnection, outgoing_ids: Iterable[str]) -> S
     return (await conn.execute(query)).all()
 
 
+async def tries_of(conn: AsyncConnection, outgoing_id: str, limit: int) -> Sequence[Row[Any]]:
+    """The newest tries, newest first."""
+    query = select(TRIES).where(TRIES.c.outgoing_id == outgoing_id).order_by(TRIES.c.number.desc()).limit(limit)
+    return (await conn.execute(query)).all()
+
+
 async def enter(unit: Unit, received: Received[OutgoingMail], refused: str | None = None) -> bool:
     """A mail not known yet: accepted for sending, or with `refused` kept as cancelled, so that no later copy of the event sends it.
 
@@ -64,9 +70,10 @@ async def enter(unit: Unit, received: Received[OutgoingMail], refused: str | Non
         "ticket_id": mail.ticket_id,
         "scanner_id": mail.scanner_id,
         "message_id": mail.message_id.replace("\x00", ""),
-        "subject": subject(mail.title, mail.ticket_id),
+        "subject": subject_of(mail),
         "event": _without_nul(mail.model_dump(mode="json", by_alias=True, exclude_none=True)),
         "cause": dict(received.record.headers),
+        "owner": _owner(mail),
         "state": "queued",
         "next_try_at": max(now, mail.not_before) if mail.not_before else now,
         "not_before": mail.not_before,
@@ -84,6 +91,11 @@ async def enter(unit: Unit, received: Received[OutgoingMail], refused: str | Non
         emit_state(unit, entered, one["address"], one["state"], one["detail"], 1, now, received.envelope)
     await wake_once(unit)
     return True
+
+
+def _owner(mail: OutgoingMail) -> str | None:
+    """Whose own account it goes through where that person has one."""
+    return mail.operator.replace("\x00", "")[:400] if mail.operator and mail.mode is OutgoingMode.PERSONAL else None
 
 
 def _first_state(mailbox: str | None, refused: str | None) -> dict[str, Any]:
@@ -114,7 +126,7 @@ async def repeat(unit: Unit, received: Received[OutgoingMail]) -> None:
     if row is None:
         return
     for one in await recipients_of(unit.conn, [row.id]):
-        emit_state(unit, row, one.address, DeliveryState(one.state), one.detail, one.sequence, one.at, received.envelope)
+        emit_state(unit, row, one.address, DeliveryState(one.state), one.detail, one.sequence, one.at, received.envelope, one.alias)
 
 
 async def tell(unit: Unit, outgoing_id: str, changes: Changes, *, cause: Envelope | None = None, keep: bool = True) -> None:
@@ -140,15 +152,23 @@ def cause_of(row: Row[Any]) -> Envelope:
 
 
 async def set_states(conn: AsyncConnection, values: list[dict[str, Any]]) -> None:
-    """Write the newest states of known recipients."""
+    """Write the newest states of known recipients, with their aliases where these are given."""
     statement = insert(RECIPIENTS).values(values)
-    fields = ("state", "detail", "sequence", "at")
+    fields = values[0].keys() - {"outgoing_id", "address"}
     changed = {name: getattr(statement.excluded, name) for name in fields}
     await conn.execute(statement.on_conflict_do_update(index_elements=[RECIPIENTS.c.outgoing_id, RECIPIENTS.c.address], set_=changed))
 
 
 def emit_state(
-    unit: Unit, row: Row[Any], address: str, state: DeliveryState, detail: str, sequence: int, at: datetime, cause: Envelope
+    unit: Unit,
+    row: Row[Any],
+    address: str,
+    state: DeliveryState,
+    detail: str,
+    sequence: int,
+    at: datetime,
+    cause: Envelope,
+    alias: str | None = None,
 ) -> None:
     """Tell one recipient's state."""
     body = MailDelivery(
@@ -159,6 +179,8 @@ def emit_state(
         state=state,
         sequence=sequence,
         detail=detail,
+        alias=alias,
+        text=row.text,
         at=at,
     )
     event_id = derived_id(row.id, address, sequence, "delivery")
@@ -170,7 +192,7 @@ async def try_again(unit: Unit, row: Row[Any]) -> None:
     people = await recipients_of(unit.conn, [row.id])
     again = {DeliveryState.FAILED, *OPEN}
     changes = {one.address: (DeliveryState.ACCEPTED, "tried again by hand") for one in people if one.state in again and one.mailbox}
-    values = {"state": "queued", "next_try_at": func.now(), "first_try_at": None, "claimed_by": None, "claimed_until": None}
+    values = {"state": "queued", "next_try_at": func.now(), "first_try_at": None, "failures": 0, "claimed_by": None, "claimed_until": None}
     await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(values))
     await tell(unit, row.id, changes)
     await wake(unit.conn)

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
 
-from notifier.adapters import ledger
-from notifier.adapters.queue import Claimant
+from notifier.adapters import ledger, limits
+from notifier.adapters.claimant import Claimant
 from notifier.adapters.tables import OUTGOING, TRIES
 from notifier.domain.schedule import OPEN, Retries, Settled, Verdict, settle
 from shared.events import DeliveryState
@@ -22,7 +22,7 @@ from shared.observability import RETRIES, SMTP_RESULTS, get_logger
 log = get_logger("results")
 
 BACKOFF_S, MAX_BACKOFF_S = 0.2, 5.0
-_SETTLED = ("state", "tries", "next_try_at", "first_try_at", "last_error", "sent_at", "sequence")
+_SETTLED = ("state", "tries", "failures", "next_try_at", "first_try_at", "last_error", "sent_at", "sequence", "aliases")
 _UPDATE = (
     update(OUTGOING)
     .where(OUTGOING.c.id == bindparam("key"))
@@ -41,6 +41,10 @@ class Try:
     """The server said nothing about the mail."""
     patient: bool = False
     """It waits for a person, however long: the time after which a mail is given up does not run."""
+    limited: bool = False
+    """Its recipients count for a limit of the identity."""
+    note: str | None = None
+    """What somebody should know although it was sent: its template was not used."""
 
 
 class Results:
@@ -59,6 +63,11 @@ class Results:
         self._waiting[outgoing_id] = result
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="results")
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Mails whose results are not written yet, which are still in hand."""
+        return frozenset(self._waiting)
 
     async def written(self, ids: Collection[str]) -> None:
         """Return when none of these waits any more."""
@@ -125,7 +134,7 @@ def _settled(row: Row[Any], people: Mapping[str, DeliveryState], result: Try, re
         if result.everybody
         else {one: result.verdicts[one] for one in waiting if one in result.verdicts}
     )
-    return settle(people, verdicts, retries, tries=row.tries + 1, first_try=first, now=now, away=result.away)
+    return settle(people, verdicts, retries, failures=row.failures, first_try=first, now=now, away=result.away)
 
 
 async def _store(unit: Unit, claimant: Claimant, settled: Sequence[tuple[Row[Any], Settled, Try]], now: datetime) -> None:
@@ -133,15 +142,33 @@ async def _store(unit: Unit, claimant: Claimant, settled: Sequence[tuple[Row[Any
     for row, one, result in settled:
         sequence = row.sequence + 1
         for address, (state, detail) in one.changes.items():
-            ledger.emit_state(unit, row, address, state, detail, sequence, now, ledger.cause_of(row))
-            states.append({"outgoing_id": row.id, "address": address, "state": state, "detail": detail, "sequence": sequence, "at": now})
-        sent_at = now if one.state == "sent" else None
-        new = {"state": one.state, "tries": row.tries + 1, "next_try_at": one.next_try_at, "sequence": sequence, "sent_at": sent_at}
-        new |= {"first_try_at": row.first_try_at or (None if result.patient else result.started_at), "last_error": one.error}
-        updates.append({"key": row.id} | {f"new_{name}": value for name, value in new.items()})
+            alias = one.verdicts[address].alias
+            ledger.emit_state(unit, row, address, state, detail, sequence, now, ledger.cause_of(row), alias)
+            key = {"outgoing_id": row.id, "address": address}
+            states.append(key | {"state": state, "detail": detail, "sequence": sequence, "at": now, "alias": alias})
+        updates.append({"key": row.id} | {f"new_{name}": value for name, value in _columns(row, one, result, sequence, now).items()})
         entry = {"outgoing_id": row.id, "number": row.tries + 1, "instance": claimant.instance, "state": one.state}
         tries.append(entry | {"detail": one.detail, "started_at": result.started_at, "ended_at": now})
     if states:
         await ledger.set_states(unit.conn, states)
     await unit.conn.execute(_UPDATE, updates)
     await unit.conn.execute(insert(TRIES), tries)
+    limited = [row.id for row, _, result in settled if result.limited]
+    if limited:
+        await limits.use_up(unit.conn, limited)
+
+
+def _columns(row: Row[Any], one: Settled, result: Try, sequence: int, now: datetime) -> dict[str, Any]:
+    """Of the mail, after the try."""
+    given = {verdict.alias for verdict in one.verdicts.values() if verdict.alias}
+    return {
+        "state": one.state,
+        "tries": row.tries + 1,
+        "failures": one.failures,
+        "next_try_at": one.next_try_at,
+        "first_try_at": row.first_try_at or (None if result.patient else result.started_at),
+        "last_error": one.error or result.note,
+        "sent_at": now if one.state == "sent" else None,
+        "sequence": sequence,
+        "aliases": [*row.aliases, *sorted(given - set(row.aliases))],
+    }

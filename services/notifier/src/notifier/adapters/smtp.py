@@ -7,26 +7,36 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiosmtplib
 from aiosmtplib.response import SMTPResponse
 
+from notifier.adapters.by_token import TokenSource, sign_in
+from notifier.adapters.dialogue import BrokenOffError, Dialogue, Times, UnknownError
+from notifier.adapters.wire import Wire, WireError, take_over
+from notifier.domain.extensions import Letter, Offer
 from notifier.domain.headers import one_line
+from notifier.domain.replies import DETAIL_CHARS, Reply, alias
 from notifier.domain.schedule import Result, Verdict
 from shared.api import SslMethod, SslType
 
-DETAIL_CHARS = 500
 TRANSCRIPT_LINES = 12
 QUIT_TIMEOUT_S = 5.0
-VERBS = frozenset({b"EHLO", b"HELO", b"MAIL", b"RCPT", b"RSET", b"QUIT", b"NOOP", b"STARTTLS"})
-NOT_ALLOWED = frozenset({454, 530, 534, 535, 538})
-"""Authentication is missing or refused (RFC 4954, 6): the identity is wrong, not the mail."""
+VERBS = frozenset({b"EHLO", b"HELO", b"STARTTLS"})
 
 
 class ServerProblemError(Exception):
-    """The server could not be used at all, or the connection broke: nothing was said about the mail. Try again later."""
+    """The server could not be used at all, or the dialogue broke off before the mail was handed over. Try again later."""
+
+
+class StaleError(ServerProblemError):
+    """The server had enough of a connection that was good before. Try again at once, with a new one."""
+
+
+class HandedOverError(ServerProblemError):
+    """The connection broke after the mail was handed over: the server may have it. Try again later, and not too often."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,9 @@ class Server:
     ssl_type: SslType
     ssl_method: SslMethod
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tokens: TokenSource | None = field(default=None, repr=False)
+    """Gives access tokens, which take the password's place."""
 
 
 @dataclass(frozen=True)
@@ -53,80 +65,91 @@ class Patience:
 class Connection:
     """`connect`, then `send` as often as wanted. After a ServerProblemError it is closed and of no more use. One user at a time."""
 
-    def __init__(self, server: Server, patience: Patience) -> None:
+    def __init__(self, server: Server, patience: Patience, *, pipelining: bool = True) -> None:
         self._server = server
         self._patience = patience
         self._client = _Client(server, patience)
+        self._pipelining = pipelining
+        self._wire: Wire | None = None
+        self._dialogue: Dialogue | None = None
+        self._mails = 0
         self.steps: list[str] = []
 
     @property
     def open(self) -> bool:
-        return self._client.is_connected
+        return self._wire is not None and self._wire.open
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the last commands were sent in one piece."""
+        return self._dialogue is not None and self._dialogue.grouped
 
     @property
     def transcript(self) -> list[str]:
-        """The dialogue's last lines; what was sent to log in is masked."""
+        """The dialogue's last lines; what was sent to sign in is masked."""
         return list(self._client.transcript)
 
     async def connect(self) -> None:
-        """Connection, TLS, log-in. Raises ServerProblemError, which says what to look at."""
-        server = self._server
+        """Connection, TLS, sign-in. Raises ServerProblemError, which says what to look at."""
+        server, client = self._server, self._client
         where = f"{server.host}:{server.port}"
         try:
-            greeting = await self._step(f"connect to {where}", self._client.connect(), "is the name, the port and the SSL type right?")
-            self._client.note(greeting)
-            await self._step("greeting (EHLO)", self._client.ehlo(), "is this an SMTP server?")
+            client.note(await self._step(f"connect to {where}", client.connect(), "is the name, the port and the SSL type right?"))
+            await self._step("greeting (EHLO)", client.greet(), "is this an SMTP server?")
             if server.ssl_type is SslType.STARTTLS:
-                await self._step("encryption (STARTTLS)", self._client.starttls(), "does it offer STARTTLS, and is its certificate valid?")
-            if server.username:
-                login = self._client.login(server.username, server.password or "")
-                await self._step(f"log in as {server.username}", login, "are user name and password right?")
+                await self._step("encryption (STARTTLS)", client.starttls(), "does it offer STARTTLS, and is its certificate valid?")
+                await self._step("greeting (EHLO)", client.greet(), "does it speak SMTP once encrypted?")
+            if server.tokens is not None:
+                signing_in = sign_in(client, server.host, server.port, server.username or "", server.tokens)
+                await self._step(f"sign in as {server.username}", signing_in, "is the account's access still granted?")
+            elif server.username:
+                signing_in = client.login(server.username, server.password or "")
+                await self._step(f"log in as {server.username}", signing_in, "are user name and password right?")
+            self._take_over()
         except ServerProblemError:
-            self._client.close()
+            client.close()
             raise
 
-    async def send(self, sender: str, recipients: Sequence[str], data: bytes) -> dict[str, Verdict]:
-        """One mail; the verdict for each recipient. Raises ServerProblemError when the dialogue broke off: nobody knows what it took."""
-        client, timeout = self._client, self._patience.command
-        verdicts: dict[str, Verdict] = {}
+    async def send(self, sender: str, recipients: Sequence[str], data: bytes, message_id: str = "") -> dict[str, Verdict]:
+        """One mail; the verdict for each recipient. Raises ServerProblemError when the dialogue broke off."""
+        if self._dialogue is None:
+            raise ServerProblemError("not connected")
+        used, self._mails = self._mails, self._mails + 1
+        where = f"{self._server.host}:{self._server.port}"
         try:
-            await client.mail(sender, timeout=timeout)
-            for recipient in recipients:
-                try:
-                    await client.rcpt(recipient, timeout=timeout)
-                except aiosmtplib.SMTPRecipientRefused as error:
-                    verdicts[recipient] = _verdict(error, temporary=frozenset({552}))  # too many recipients (RFC 5321, 4.5.3.1.10)
-            taken = [recipient for recipient in recipients if recipient not in verdicts]
-            if taken:
-                response = await client.data(data, timeout=self._patience.data)
-                verdicts |= dict.fromkeys(taken, Verdict(Result.SENT, _words(response.code, response.message)))
-            else:
-                await client.rset(timeout=timeout)
-        except aiosmtplib.SMTPResponseException as error:
-            return verdicts | await self._refused(error, [one for one in recipients if one not in verdicts])
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            client.close()
-            raise ServerProblemError(f"{self._server.host}:{self._server.port}: {_reason(error)}") from error
-        return verdicts
+            verdicts = await self._dialogue.send(Letter(sender, tuple(recipients), data))
+        except BrokenOffError as error:
+            kind = StaleError if used else ServerProblemError
+            raise kind(f"{where}: {_reason(error)}") from error
+        except UnknownError as error:
+            raise HandedOverError(f"{where}: {_reason(error)}; the server may have the mail") from error
+        given = alias(self._dialogue.accepted, self._server.host, message_id) if self._dialogue.accepted else None
+        return {one: replace(it, alias=given) if it.result is Result.SENT else it for one, it in verdicts.items()}
 
     async def quit(self) -> None:
         """Say good-bye when the server still listens."""
-        if self.open:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await self._client.quit(timeout=QUIT_TIMEOUT_S)
+        if self._wire is not None and self._wire.open:
+            with contextlib.suppress(WireError):
+                self._wire.write([b"QUIT"])
+                await self._wire.reply(QUIT_TIMEOUT_S)
+        if self._wire is not None:
+            self._wire.close()
         self._client.close()
 
-    async def _refused(self, error: aiosmtplib.SMTPResponseException, recipients: Sequence[str]) -> dict[str, Verdict]:
-        """MAIL or DATA was refused, for all at once."""
-        if error.code in NOT_ALLOWED:
-            self._client.close()
-            raise ServerProblemError(f"the server wants another log-in: {_words(error.code, error.message)}") from error
-        if error.code == 421:
-            self._client.close()
-        elif self.open:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await self._client.rset(timeout=self._patience.command)
-        return dict.fromkeys(recipients, _verdict(error))
+    def abort(self) -> None:
+        """Hang up in the middle of a dialogue."""
+        if self._wire is not None:
+            self._wire.abort()
+        self._client.close()
+
+    def _take_over(self) -> None:
+        """From here on the connection is ours; aiosmtplib connected, encrypted and signed in."""
+        transport = self._client.transport
+        if transport is None or transport.is_closing():
+            raise ServerProblemError("the server closed the connection after the sign-in")
+        self._wire = take_over(transport, self._client.transcript.append)
+        times = Times(self._patience.command, self._patience.data)
+        self._dialogue = Dialogue(self._wire, Offer.of(self._client.esmtp_extensions), times, pipelining=self._pipelining)
 
     async def _step(self, name: str, doing: Any, advice: str) -> SMTPResponse:
         try:
@@ -147,13 +170,22 @@ class _Client(aiosmtplib.SMTP):
             port=server.port,
             timeout=patience.connect,
             use_tls=server.ssl_type is SslType.SSL,
-            start_tls=False,  # Connection does it as a step of its own, before the log-in
+            start_tls=False,  # Connection does it as a step of its own, before the sign-in
             tls_context=_context(server) if server.ssl_type is not SslType.NONE else None,
         )
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
 
+    async def greet(self) -> SMTPResponse:
+        """EHLO, or HELO where the server knows only that."""
+        try:
+            return await self.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if not 500 <= error.code < 600:
+                raise
+            return await self.helo()
+
     def note(self, response: SMTPResponse) -> None:
-        self.transcript.extend(f"S: {_words(response.code, line)}" for line in response.message.split("\n"))
+        self.transcript.extend(f"S: {Reply(response.code, line).words}" for line in response.message.split("\n"))
 
     async def execute_command(self, *args: bytes, timeout: Any = None) -> SMTPResponse:  # noqa: ASYNC109 -- aiosmtplib's signature
         shown = b" ".join(args).decode("utf-8", "replace") if args[0].upper() in VERBS else _masked(args)
@@ -176,18 +208,9 @@ def _context(server: Server) -> ssl.SSLContext:
     return context
 
 
-def _verdict(error: aiosmtplib.SMTPResponseException, temporary: frozenset[int] = frozenset()) -> Verdict:
-    permanent = 500 <= error.code < 600 and error.code not in temporary
-    return Verdict(Result.PERMANENT if permanent else Result.TEMPORARY, _words(error.code, error.message))
-
-
-def _words(code: int, message: str) -> str:
-    return one_line(f"{code} {message}")[:DETAIL_CHARS]
-
-
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return _words(error.code, error.message)
+        return Reply(error.code, error.message).words
     if isinstance(error, asyncio.TimeoutError):
         return f"no answer in time ({one_line(str(error))[:DETAIL_CHARS]})"
     return one_line(str(error.__cause__ or error) or type(error).__name__)[:DETAIL_CHARS]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, Identity, Index, Integer, String, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.database import new_metadata
 from shared.erasure.tables import erased_table
 from shared.messaging.tables import messaging_tables
+from shared.oauth.tables import oauth_tables
 
 METADATA = new_metadata()
 MESSAGING = messaging_tables(METADATA)
@@ -34,14 +35,42 @@ SENDERS = Table(
     Column("auth", String(20), nullable=False),
     Column("username", Text, nullable=False),
     Column("password", Text, nullable=True, comment="Encrypted, place sender:<id>:password"),
+    Column("oauth", JSONB(none_as_null=True), nullable=True, comment="OAuthFields; its secrets are in the table oauth"),
     Column("address", Text, nullable=False),
     Column("display_name", Text, nullable=False),
     Column("reply_to", Text, nullable=False),
     Column("signature", Text, nullable=False),
+    Column("owner", String(400), nullable=True, comment="X-Actor whose own account it is"),
+    Column("connections", Integer, nullable=False, server_default="4"),
+    Column("per_minute", Integer, nullable=True, comment="Recipients; null: no limit"),
+    Column("plus_addressing", Boolean, nullable=False, server_default="false"),
     Column("version", Integer, nullable=False, server_default="1"),
     _created(),
     _created("updated_at"),
 )
+
+Index("ix_senders_owner", SENDERS.c.owner, unique=True, postgresql_where=text("owner is not null"))
+
+OAUTH = oauth_tables(METADATA, "sender", SENDERS)
+
+TEMPLATES = Table(
+    "templates",
+    METADATA,
+    Column("id", String(100), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("scanner_id", String(100), nullable=True, comment="Null: for all mailboxes"),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    _created(),
+    _created("updated_at"),
+)
+_OF_MAILBOX = text("kind <> 'canned' and scanner_id is not null")
+_OF_ALL = text("kind <> 'canned' and scanner_id is null")
+Index("ix_templates_of_mailbox", TEMPLATES.c.scanner_id, TEMPLATES.c.kind, unique=True, postgresql_where=_OF_MAILBOX)
+Index("ix_templates_of_all", TEMPLATES.c.kind, unique=True, postgresql_where=_OF_ALL)
 
 SCANNERS = Table(
     "scanners",
@@ -78,6 +107,12 @@ OUTGOING = Table(
     Column("sequence", Integer, nullable=False, server_default="0", comment="Of the newest delivery states told"),
     Column("last_error", Text, nullable=True),
     _time("sent_at"),
+    Column("aliases", ARRAY(Text), nullable=False, server_default="{}", comment="Message-IDs that servers gave"),
+    Column("failures", Integer, nullable=False, server_default="0", comment="In a row, for the pause until the next try"),
+    Column("text", Text, nullable=True, comment="What an acknowledgement says"),
+    Column("owner", String(400), nullable=True, comment="X-Actor whose own account a personal one takes"),
+    Column("begun_at", DateTime(timezone=True), nullable=True, comment="The last dialogue"),
+    Column("begun_by", Text, nullable=True, comment="The notifier that held it"),
     _created(),
 )
 _OPEN = text("state in ('queued', 'sending', 'delayed')")
@@ -95,6 +130,7 @@ RECIPIENTS = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("sequence", Integer, nullable=False, comment="Under which this state was told"),
     _created("at"),
+    Column("alias", Text, nullable=True, comment="Message-ID the server gave"),
 )
 
 TRIES = Table(
@@ -107,4 +143,29 @@ TRIES = Table(
     Column("detail", Text, nullable=False),
     _time("started_at", nullable=False),
     _created("ended_at"),
+)
+
+SMTP_SLOTS = Table(
+    "smtp_slots",
+    METADATA,
+    Column("sender_id", ForeignKey("senders.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String(200), nullable=False),
+    _time("until", nullable=False),
+)
+
+SMTP_GRANTS = Table(
+    "smtp_grants",
+    METADATA,
+    Column("outgoing_id", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="Of the try"),
+    Column("sender_id", ForeignKey("senders.id", ondelete="CASCADE"), nullable=False),
+    Column("recipients", Integer, nullable=False),
+    Column(
+        "until",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="Counts for the limit so long: a minute after the try; a lease more while it lasts",
+    ),
+    Index(None, "sender_id", "until"),
 )

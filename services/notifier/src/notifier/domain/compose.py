@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from notifier.domain import body, headers
-from shared.events import OutgoingMail
+from notifier.domain import headers, structure
+from notifier.domain.quoting import quoted_markup, quoted_text
+from notifier.domain.structure import Entity
+from notifier.domain.templates import Rendered, Texts, Values, render_or_default
+from shared.api import TemplateKind
+from shared.events import OutgoingMail, OutgoingMode
 from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Address
+from shared.mail.words import no_bidi
 
 MAX_TITLE = 250
+MAX_TOLD = 20_000
+"""Characters of an acknowledgement's text that are told."""
+AUTOMATIC = {OutgoingMode.ACKNOWLEDGEMENT: "auto-replied", OutgoingMode.NOTICE: "auto-generated"}
+"""Their Auto-Submitted (RFC 3834, 5). An answer has none: a person wrote it."""
+TEMPLATES = {OutgoingMode.INFO: TemplateKind.ANSWER, OutgoingMode.ACKNOWLEDGEMENT: TemplateKind.ACKNOWLEDGEMENT}
+"""Whose text is made by a template of the mailbox."""
 
 _REPLY = re.compile(r"^(?:(?:re|aw|antw|sv|r|rif)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 _TOKEN = re.compile(r"[\s–-]*\[?\bTicket Id:\s*\d+\b\]?", re.IGNORECASE)
@@ -41,18 +52,34 @@ class Identity:
 
 @dataclass(frozen=True)
 class Composed:
-    """A mail and the sender of its SMTP envelope."""
+    """A mail and the sender of its SMTP envelope, blank for what nobody is to answer."""
 
     envelope_from: str
     data: bytes
+    text: str | None = None
+    """What an acknowledgement says."""
+    problem: str | None = None
+    """Why its template was not used."""
 
 
 def subject(title: str, ticket_id: int) -> str:
     """`Re: <title> - Ticket Id: <n>`. Marks the title brought along are taken out: a second number would name another ticket."""
-    bare = _REPLY.sub("", _TOKEN.sub("", headers.one_line(title)).strip()).strip()
-    if len(bare) > MAX_TITLE:
-        bare = f"{bare[:MAX_TITLE].rstrip()}…"
+    bare = _bare(title)
     return f"Re: {bare} - Ticket Id: {ticket_id}" if bare else f"Re: Ticket Id: {ticket_id}"
+
+
+def subject_of(mail: OutgoingMail, rendered: str = "") -> str:
+    """As its mode has it: a personal answer names no ticket, an acknowledgement's template may have one of its own."""
+    if mail.mode is OutgoingMode.PERSONAL:
+        return f"Re: {_bare(mail.title)}".rstrip()
+    if mail.mode is OutgoingMode.NOTICE:
+        return f"Answer not delivered - Ticket Id: {mail.ticket_id}"
+    return rendered or subject(mail.title, mail.ticket_id)
+
+
+def _bare(title: str) -> str:
+    bare = _REPLY.sub("", _TOKEN.sub("", no_bidi(headers.one_line(title))).strip()).strip()
+    return f"{bare[:MAX_TITLE].rstrip()}…" if len(bare) > MAX_TITLE else bare
 
 
 def recipients(mail: OutgoingMail) -> dict[str, str | None]:
@@ -63,27 +90,64 @@ def recipients(mail: OutgoingMail) -> dict[str, str | None]:
     return dict(known.values())
 
 
-def compose(mail: OutgoingMail, identity: Identity, at: datetime) -> Composed:
-    """Raises ComposeError or NoAddressError. Auto-Submitted is not set: a person wrote it (RFC 3834, 5.1)."""
-    sender = headers.mailbox(identity.address or identity.mailbox_address)
-    if sender is None:
+def compose(mail: OutgoingMail, identity: Identity, at: datetime, files: Sequence[bytes] = (), template: Texts | None = None) -> Composed:
+    """`files` are the bytes of its parts, in order. Raises ComposeError or NoAddressError."""
+    sender = _sender(mail, identity)
+    rendered, problem = _rendered(mail, identity, template)
+    lines = [*_envelope(mail, identity, sender, rendered.subject), *_threading(mail, at), *_marks(mail), "MIME-Version: 1.0"]
+    data = "\r\n".join([*lines, ""]).encode("ascii") + _content(mail, rendered, files).octets() + b"\r\n"
+    told = rendered.text[:MAX_TOLD] if mail.mode is OutgoingMode.ACKNOWLEDGEMENT else None
+    return Composed("" if mail.mode in AUTOMATIC else sender.address, data, told, problem)
+
+
+def _sender(mail: OutgoingMail, identity: Identity) -> Address:
+    """Who it is from, with an address as SMTP takes it."""
+    if mail.mode is OutgoingMode.PERSONAL:
+        author = mail.author or Address(address="")
+        if (own := headers.mailbox(author.address)) is None:
+            raise ComposeError("its author has no mail address of their own to send it from: set one on their own page, and answer again")
+        return Address(name=author.name, address=own)
+    known = headers.mailbox(identity.address or identity.mailbox_address)
+    if known is None:
         raise NoAddressError(f"set the address of the mailbox {identity.mailbox_name!r}, or of its SMTP identity: no mail goes without one")
-    if mail.mode != "info":
-        raise ComposeError("only answers from the mailbox's own address are sent; this one is from an operator's own")
-    lines = [*_envelope(mail, identity, sender), *_threading(mail, at)]
-    return Composed(sender, "\r\n".join([*lines, *_content(mail, identity)]).encode("ascii"))
+    return Address(name=identity.display_name or identity.mailbox_name, address=known)
 
 
-def _envelope(mail: OutgoingMail, identity: Identity, sender: str) -> list[str]:
+def _rendered(mail: OutgoingMail, identity: Identity, template: Texts | None) -> tuple[Rendered, str | None]:
+    """Its own text, and why its template was not used. Personal answers and notices have no template."""
+    kind = TEMPLATES.get(mail.mode)
+    if kind is not None:
+        return render_or_default(kind, template, _values(mail, identity))
+    signed = identity.signature if mail.mode is OutgoingMode.PERSONAL else ""
+    return render_or_default(TemplateKind.ANSWER, None, Values(mail.ticket_id, answer=mail.text, signature=signed))
+
+
+def _values(mail: OutgoingMail, identity: Identity) -> Values:
+    customer = next(iter(mail.to), Address(address=""))
+    author = mail.author or Address(address="")
+    return Values(
+        ticket_id=mail.ticket_id,
+        ticket_title=mail.title,
+        customer_name=customer.name,
+        customer_address=customer.address,
+        operator_name=author.name,
+        operator_address=author.address,
+        mailbox_name=identity.display_name or identity.mailbox_name,
+        mailbox_address=identity.address or identity.mailbox_address,
+        answer=mail.text,
+        signature=identity.signature,
+    )
+
+
+def _envelope(mail: OutgoingMail, identity: Identity, sender: Address, rendered: str) -> list[str]:
     to, cc = headers.address_tokens(mail.to), headers.address_tokens(mail.cc)
     if not to and not cc:
         raise ComposeError("none of its recipients is an address")
-    name = identity.display_name or identity.mailbox_name
-    lines = [headers.field("From", headers.address_tokens([Address(name=name, address=sender)]))]
+    lines = [headers.field("From", headers.address_tokens([sender]))]
     lines += [headers.field(label, tokens) for label, tokens in (("To", to), ("Cc", cc)) if tokens]
-    if reply_to := _reply_to(identity, sender):
+    if mail.mode is not OutgoingMode.PERSONAL and (reply_to := _reply_to(identity, sender.address)):
         lines.append(f"Reply-To: {reply_to}")
-    return [*lines, headers.field("Subject", headers.text_tokens(subject(mail.title, mail.ticket_id)))]
+    return [*lines, headers.field("Subject", headers.text_tokens(subject_of(mail, rendered)))]
 
 
 def _reply_to(identity: Identity, sender: str) -> str | None:
@@ -105,20 +169,36 @@ def _threading(mail: OutgoingMail, at: datetime) -> list[str]:
         lines.append(headers.field("In-Reply-To", before))
     if references:
         lines.append(headers.field("References", references))
-    mark = re.sub(r"[^A-Za-z0-9._-]", "", mail.outgoing_id)[:100]
-    return [*lines, headers.field(OWN_HEADER, [mark])]
+    return lines
 
 
-def _content(mail: OutgoingMail, identity: Identity) -> list[str]:
-    texts = {
-        "plain": body.plain(mail.text, identity.signature, mail.quoted),
-        "html": body.page(mail.text, identity.signature, mail.quoted),
-    }
-    # "=_" occurs in neither encoding (RFC 2045, 6.7), and the digest in no text that was not made for it.
-    seed = "\n".join([mail.outgoing_id, *texts.values()])
-    boundary = f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
-    lines = ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
-    for subtype, text in texts.items():
-        encoding, wire = body.encoded(text)
-        lines += [f"--{boundary}", f"Content-Type: text/{subtype}; charset=utf-8", f"Content-Transfer-Encoding: {encoding}", "", wire]
-    return [*lines, f"--{boundary}--", ""]
+def _marks(mail: OutgoingMail) -> list[str]:
+    """What tells other machines, and us, what this is. A personal answer is a mail like any other."""
+    if mail.mode is OutgoingMode.PERSONAL:
+        return []
+    lines = [headers.field(OWN_HEADER, [re.sub(r"[^A-Za-z0-9._-]", "", mail.outgoing_id)[:100] or "none"])]
+    if kind := AUTOMATIC.get(mail.mode):
+        lines += [f"Auto-Submitted: {kind}", "X-Auto-Response-Suppress: All", "Precedence: auto_reply"]
+    return lines
+
+
+def _content(mail: OutgoingMail, rendered: Rendered, files: Sequence[bytes]) -> Entity:
+    """mixed(alternative(plain, related(html, images)), files), without the levels that are not needed (RFC 2046, 5.1; RFC 2387)."""
+    automatic = mail.mode in AUTOMATIC
+    parts = [] if automatic else list(zip(mail.parts, files, strict=True))
+    quoted = None if automatic else mail.quoted
+    ids = [known for part, _ in parts if (known := structure.content_id(part))] if quoted and quoted.html else []
+    html = _page(rendered.html, quoted_markup(quoted, ids) if quoted else "")
+    images = [(part, data) for part, data in parts if part.content_id in ids and f'"cid:{part.content_id}"' in html]
+    others = [one for one in parts if one not in images]
+    shown = [structure.text_entity("html", html), *(structure.file_entity(part, data, inline=True) for part, data in images)]
+    text = structure.text_entity("plain", "\n\n".join([rendered.text, *([quoted_text(quoted)] if quoted else [])]) + "\n")
+    body = structure.multipart("alternative", [text, structure.multipart("related", shown, mail.outgoing_id)], mail.outgoing_id)
+    kept = [structure.file_entity(part, data, inline=False) for part, data in others]
+    return structure.multipart("mixed", [body, *kept], mail.outgoing_id)
+
+
+def _page(answer: str, quoted: str) -> str:
+    """HTML that every mail program shows; nothing loaded from elsewhere but what a template has."""
+    body = "\n<br>\n".join([answer, *([quoted] if quoted else [])])
+    return f'<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{body}\n</body>\n</html>\n'

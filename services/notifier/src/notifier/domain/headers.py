@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from shared.mail.model import Address
+from shared.mail.words import no_bidi
 
 WIDTH = 76
 MAX_ADDRESS = 254
@@ -18,6 +19,8 @@ MAX_ID = 900
 """So that an id fits a line of 998 octets (RFC 5322, 2.1.1)."""
 MAX_REFERENCES = 50
 MAX_NAME = 200
+QUOTED = 60
+"""Characters of a quoted name: a longer one is encoded, which can be folded."""
 WORD_OCTETS = 42
 """Octets per encoded word: 56 characters of base64 and 12 around them stay below 75."""
 
@@ -77,7 +80,7 @@ def text_tokens(text: str) -> list[str]:
 
 def address_tokens(addresses: Sequence[Address]) -> list[str]:
     """A list of mailboxes; those `mailbox` refuses are left out."""
-    known = [(one_line(one.name)[:MAX_NAME].strip(), address) for one in addresses if (address := mailbox(one.address))]
+    known = [(no_bidi(one_line(one.name))[:MAX_NAME].strip(), address) for one in addresses if (address := mailbox(one.address))]
     tokens = [[*_phrase(name), f"<{address}>"] if name else [address] for name, address in known]
     for before_comma in tokens[:-1]:
         before_comma[-1] += ","
@@ -97,9 +100,9 @@ def encoded_words(text: str) -> list[str]:
 
 
 def _phrase(name: str) -> list[str]:
-    if _PHRASE.fullmatch(name) and "=?" not in name:
+    if _PHRASE.fullmatch(name) and "=?" not in name and max(map(len, name.split(" "))) <= QUOTED:
         return name.split(" ")
-    if name.isascii() and "=?" not in name:
+    if name.isascii() and "=?" not in name and len(name) <= QUOTED:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return [f'"{escaped}"']
     return encoded_words(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,9 @@ from shared.events import DeliveryState
 
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_AWAY = timedelta(minutes=2)
-"""Nothing was said about the mail: it should leave soon after its server is back."""
+"""Nothing was said about the mail, and nothing of it was handed over: it should leave soon after its server is back."""
+NOTICE_AFTER = timedelta(hours=4)
+"""From then on whoever wrote it is told that it is late (RFC 5321, 4.5.4.1 gives up after 4 to 5 days; mail servers warn after 4 hours)."""
 OPEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELAYED})
 """Recipients that still wait for the mail."""
 JITTER = 0.2
@@ -22,7 +24,14 @@ class Result(StrEnum):
 
     SENT = "sent"
     TEMPORARY = "temporary"
+    GREYLISTED = "greylisted"
+    """Temporary, and sure to pass: a stranger was asked to come again."""
+    NEXT = "next"
+    """Not in this dialogue: the server takes so many recipients at a time. No failure."""
     PERMANENT = "permanent"
+
+
+WAITING = frozenset({Result.TEMPORARY, Result.GREYLISTED})
 
 
 @dataclass(frozen=True)
@@ -31,17 +40,21 @@ class Verdict:
 
     result: Result
     detail: str
+    wait: timedelta | None = None
+    """How long the server asked to wait."""
+    alias: str | None = None
+    """The Message-ID the server gave the mail in place of ours."""
 
 
-def pause(tries: int, first: timedelta, longest: timedelta, chance: float) -> timedelta:
-    """Time until the next try after `tries` failures: doubling up to `longest`, spread by ±20 % with `chance` in [0, 1)."""
-    doubled = min(first * (1 << min(tries - 1, 30)), longest)
+def pause(failures: int, first: timedelta, longest: timedelta, chance: float) -> timedelta:
+    """Time until the next try after `failures` in a row: doubling up to `longest`, spread by ±20 % with `chance` in [0, 1)."""
+    doubled = min(first * (1 << min(failures - 1, 30)), longest)
     return doubled * (1 - JITTER + 2 * JITTER * chance)
 
 
 def delivery_state(result: Result, *, give_up: bool) -> DeliveryState:
     """The recipient's new state; what is only delayed fails once the time is over."""
-    if result is Result.TEMPORARY:
+    if result in WAITING:
         return DeliveryState.FAILED if give_up else DeliveryState.DELAYED
     return DeliveryState.SENT if result is Result.SENT else DeliveryState.FAILED
 
@@ -63,6 +76,8 @@ class Retries:
     first: timedelta
     limit: timedelta
     chance: Callable[[], float]
+    greylisted: timedelta = timedelta(minutes=1)
+    """The first pause of a greylisted mail whose server did not say how long to wait."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,7 @@ class Settled:
     """Recipient → new state and the server's words."""
     state: str
     next_try_at: datetime | None
+    failures: int
     detail: str
     error: str | None
     """What is wrong with it now; None when everybody has it."""
@@ -84,23 +100,56 @@ def settle(
     verdicts: Mapping[str, Verdict],
     retries: Retries,
     *,
-    tries: int,
+    failures: int,
     first_try: datetime | None,
     now: datetime,
     away: bool,
 ) -> Settled:
-    """After the try number `tries`. `people` are all recipients with the states before it; without `first_try` it is never given up."""
+    """After a try that followed `failures` in a row. `people` are all recipients with the states before it.
+
+    Without `first_try` it is never given up.
+    """
     give_up = first_try is not None and is_over(first_try, now, retries.limit)
-    changes = {one: (delivery_state(verdict.result, give_up=give_up), verdict.detail) for one, verdict in verdicts.items()}
+    told = {one: verdict for one, verdict in verdicts.items() if verdict.result is not Result.NEXT}
+    changes = {
+        one: (delivery_state(verdict.result, give_up=give_up), _told(verdict, first_try, now, retries.limit))
+        for one, verdict in told.items()
+    }
     after = {**people, **{one: state for one, (state, _) in changes.items()}}
     state = mail_state(after.values())
-    wait = pause(tries, retries.first, LONGEST_AWAY if away else LONGEST_PAUSE, retries.chance())
-    troubles = sorted({one.detail for one in verdicts.values() if one.result is not Result.SENT})
-    detail = "; ".join(troubles) or next((one.detail for one in verdicts.values()), "")
     well = all(one is DeliveryState.SENT for one in after.values())
-    return Settled(verdicts, changes, state, now + wait if state == "delayed" else None, detail, None if well else detail)
+    failures = 0 if well or _goes_on(verdicts.values()) else failures + 1
+    wait = _wait(verdicts.values(), retries, failures, LONGEST_AWAY if away else LONGEST_PAUSE)
+    troubles = sorted({verdict.detail for verdict in verdicts.values() if verdict.result is not Result.SENT})
+    detail = "; ".join(troubles) or next((verdict.detail for verdict in verdicts.values()), "")
+    return Settled(verdicts, changes, state, now + wait if state == "delayed" else None, failures, detail, None if well else detail)
 
 
 def is_over(first_try: datetime, now: datetime, limit: timedelta) -> bool:
     """Whether a mail has been tried long enough."""
     return now - first_try >= limit
+
+
+def _goes_on(verdicts: Collection[Verdict]) -> bool:
+    """Some got it, and the others are only one dialogue away."""
+    results = {verdict.result for verdict in verdicts}
+    return {Result.SENT, Result.NEXT} <= results
+
+
+def _wait(verdicts: Collection[Verdict], retries: Retries, failures: int, longest: timedelta) -> timedelta:
+    if not failures:
+        return timedelta()
+    chance = retries.chance()
+    waiting = [verdict for verdict in verdicts if verdict.result in WAITING]
+    if not waiting or any(verdict.result is Result.TEMPORARY for verdict in waiting):
+        return pause(failures, retries.first, longest, chance)
+    asked = max((verdict.wait for verdict in waiting if verdict.wait), default=timedelta())
+    return max(asked * (1 + JITTER * chance), pause(failures, retries.greylisted, longest, chance))
+
+
+def _told(verdict: Verdict, first_try: datetime | None, now: datetime, limit: timedelta) -> str:
+    """The server's words; once a mail is late, how late, and until when it is tried."""
+    if verdict.result not in WAITING or first_try is None or not NOTICE_AFTER <= now - first_try < limit:
+        return verdict.detail
+    hours = (now - first_try) // timedelta(hours=1)
+    return f"not delivered for {hours} hours, tried until {first_try + limit:%Y-%m-%d %H:%M} UTC: {verdict.detail}"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from rules.domain.evaluate import Evaluation
 from shared.events import CommandKind, CommandMail, RawMail, TicketCommand
+from shared.mail.kinds.answerable import forbidding
 from shared.mail.limits import TEXT_LIMIT
 from shared.mail.model import DeliveryReport, Fold, Kind, ParsedMail
 from shared.mail.text import cut
@@ -96,6 +97,7 @@ def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
             "text_truncated": mail.text_truncated or text_cut,
             "html": html,
             "html_truncated": mail.html_truncated or html_cut,
+            "unanswerable": forbidding(mail.headers),
             "defects": first_ones([*notes, *mail.defects], DEFECTS_BYTES),
         }
     )

@@ -16,8 +16,6 @@ OPTIONS: Final[dict[ActionType, frozenset[str]]] = {
     ActionType.ARCHIVE: frozenset(),
     ActionType.IGNORE: frozenset(),
 }
-NOT_OFFERED: Final = frozenset({"acknowledge"})
-"""Options that no service carries out yet."""
 STATUSES: Final = get_args(TicketStatus)
 
 
@@ -39,8 +37,6 @@ def _set_options(action: Action) -> list[str]:
 
 def _refusal(action: Action, name: str) -> str:
     value = getattr(action, name)
-    if name in NOT_OFFERED:
-        return f"{name} is not offered yet; leave the field out"
     if name not in OPTIONS[action.type]:
         return f"{action.type.value} has no option {name}; leave the field out"
     if name == "status" and value not in STATUSES:

@@ -27,7 +27,7 @@ _BY_KIND: Final = {
     CommandKind.RECEIPT: OutcomeType.RECEIPT,
     CommandKind.AUTO_REPLY: OutcomeType.AUTO_REPLY,
 }
-"""What becomes of a mail whose kind alone decides: no rule is asked, nor is tickets."""
+"""What becomes of a mail whose kind alone decides, unless it is one of ours come back: no rule is asked, and tickets may be away."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A mail the rules were asked about; `command` is None where its kind alone decided."""
+    """A mail the rules were asked about; `judged` has what becomes of it where its kind alone decides."""
 
     judged: Judged
-    command: bytes | None
+    command: bytes
 
 
 class Trial:
@@ -82,7 +82,7 @@ class Trial:
             return await self._resolved(tried)
         except UnresolvedError as error:
             note = str(error)
-            return [one.judged if one.command is None else replace(one.judged, note=note) for one in tried]
+            return [one.judged if one.judged.after is not None else replace(one.judged, note=note) for one in tried]
 
     async def prepare(self, scanner_id: str, rules: Rules) -> Draft:
         """`rules` compiled, for `judge_all`. Raises PatternRefusedError."""
@@ -95,8 +95,8 @@ class Trial:
         return await self._resolved(await asyncio.to_thread(_try_all, draft, mails))
 
     async def _resolved(self, tried: Sequence[_Tried]) -> list[Judged]:
-        answers = iter(await self._resolutions.ask([one.command for one in tried if one.command is not None]))
-        return [one.judged if one.command is None else replace(one.judged, after=_side(next(answers))) for one in tried]
+        answers = await self._resolutions.ask([one.command for one in tried])
+        return [replace(one.judged, after=_side(answer)) for one, answer in zip(tried, answers, strict=True)]
 
 
 def _try_all(draft: Draft, mails: Sequence[TrialMail]) -> list[_Tried]:
@@ -110,7 +110,7 @@ def _try(draft: Draft, mail: TrialMail) -> _Tried:
     outcome = _BY_KIND.get(command.kind)
     after = None if outcome is None else ResultSide(outcome=outcome, reason=command.kind_reason or None)
     judged = Judged(after, "", parsed, evaluation.evidence)
-    return _Tried(judged, encode(command) if outcome is None else None)
+    return _Tried(judged, encode(command))
 
 
 def _attributes(draft: Draft, mail: TrialMail) -> RawMail:

@@ -26,7 +26,7 @@ _SHARED_LOCKS = text(
 )
 _KNOWN_IDS = text(
     """
-    select k.id as key, m.ticket_id, m.scanner_id, m.origin from unnest(cast(:ids as text[])) k(id)
+    select k.id as key, m.ticket_id, m.scanner_id, m.origin, m.answer_id from unnest(cast(:ids as text[])) k(id)
     cross join lateral (select * from message_ids where message_id = k.id order by ticket_id desc limit :most) m
     """
 )
@@ -109,7 +109,7 @@ async def _load_ids(conn: AsyncConnection, wanted: Wanted, desk: Desk) -> None:
     if not wanted.ids:
         return
     for row in await conn.execute(_KNOWN_IDS, {"ids": wanted.ids, "most": TICKETS_PER_ID}):
-        desk.ids.setdefault(row.key, []).append(KnownId(row.ticket_id, row.scanner_id, row.origin))
+        desk.ids.setdefault(row.key, []).append(KnownId(row.ticket_id, row.scanner_id, row.origin, row.answer_id))
 
 
 async def _load_newest(conn: AsyncConnection, query: TextClause, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:

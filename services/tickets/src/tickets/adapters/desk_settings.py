@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.api import TicketSettings
 from tickets.adapters.tables import desk_settings
+
+NAME: Final = "tickets"
 
 
 async def read_settings(conn: AsyncConnection, name: str) -> Row[Any] | None:
@@ -25,3 +28,9 @@ async def lock_settings(conn: AsyncConnection, name: str, delivered: Mapping[str
 async def change_settings(conn: AsyncConnection, name: str, value: Mapping[str, Any]) -> None:
     raised = desk_settings.c.version + 1
     await conn.execute(update(desk_settings).where(desk_settings.c.name == name).values(value=dict(value), version=raised))
+
+
+async def undo_seconds(conn: AsyncConnection) -> int:
+    """How long an answer waits, so that it can be taken back; 0: it leaves at once."""
+    row = await read_settings(conn, NAME)
+    return int((row.value if row else {}).get("undo_seconds", TicketSettings.model_fields["undo_seconds"].default))

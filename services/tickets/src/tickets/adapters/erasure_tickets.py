@@ -75,6 +75,24 @@ _DELIVERIES: Final = (
         """
     ),
 )
+_CAME_BACK: Final = (
+    text(
+        """
+        delete from message_reports r using messages m
+        where m.id = r.message_id and m.ticket_id > :after and m.ticket_id <= :last and r.at <= :before
+          and (r.message_id = any(cast(:answers as text[])) or r.recipient ilike :like or r.detail ilike :like)
+        """
+    ),
+    text("delete from automatic_mails where recipient = :folded"),
+    # Who did not get an answer is the person, or cannot be told from the words.
+    text(
+        """
+        update tickets set attention = null, version = version + 1
+        where id > :after and id <= :last and attention is not null and (id = any(cast(:tickets as bigint[])) or attention ilike :like)
+        """
+    ),
+    text("update deliveries set flagged = false where flagged and message_id = any(cast(:answers as text[])) and recipient = :erased"),
+)
 _PEOPLE: Final = (
     text("delete from participants where ticket_id = any(cast(:tickets as bigint[])) and address = :folded"),
     text("delete from watchers where ticket_id = any(cast(:tickets as bigint[])) and folded = :folded"),
@@ -181,16 +199,16 @@ async def outgoing_of(conn: AsyncConnection, part: Part, opened: Sequence[int]) 
 
 
 async def put_outgoing(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`key`, `content`, and `open`: whether the sweep still looks after it."""
+    """`key`, `content`, and `open`: whether the sweep still looks after it. It cannot be taken back any more."""
     if rows:
-        values: dict[str, Any] = {"body": bindparam("content"), "waiting": outgoing.c.waiting & bindparam("open")}
+        values: dict[str, Any] = {"body": bindparam("content"), "waiting": outgoing.c.waiting & bindparam("open"), "draft": None}
         await conn.execute(update(outgoing).where(outgoing.c.message_id == bindparam("key")).values(values), list(rows))
 
 
 async def forget_people(conn: AsyncConnection, part: Part, ticket_ids: Sequence[int], answers: Sequence[str]) -> None:
-    """Participants, watchers, and recipients of answers."""
+    """Participants, watchers, recipients of answers, and what came back about these."""
     values = part.values(tickets=list(ticket_ids), answers=list(answers), erased=ERASED)
-    for statement in (*_PEOPLE, *_DELIVERIES):
+    for statement in (*_PEOPLE, *_DELIVERIES, *_CAME_BACK):
         await conn.execute(statement, values)
 
 

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.http import not_found
+from shared.events import OutgoingMail, OutgoingMode
 from shared.mail.model import Address
+from tickets.adapters.search_queue import read_again
 from tickets.adapters.tables import attachments, deliveries, mails, message_ids, messages, participants
 from tickets.domain.answer import LastMail
 from tickets.domain.keys import address_key, id_key
 from tickets.domain.state import OURS_ORIGIN
+from tickets.domain.storable import without_nul
 
 
 async def list_messages(conn: AsyncConnection, ticket_id: int, after: tuple[datetime, str] | None, limit: int) -> Sequence[Row[Any]]:
@@ -45,12 +47,37 @@ async def insert_message(conn: AsyncConnection, values: Mapping[str, Any]) -> No
     await conn.execute(insert(messages).values(values))
 
 
-async def learn_own_id(conn: AsyncConnection, ticket_id: int, scanner_id: str | None, message_id: str, people: list[str]) -> None:
-    """An answer's Message-ID leads back to its ticket, and whom it goes to takes part."""
-    row = {"message_id": id_key(message_id), "ticket_id": ticket_id, "scanner_id": scanner_id, "origin": OURS_ORIGIN}
-    await conn.execute(insert(message_ids).values(row))
-    rows = [{"ticket_id": ticket_id, "address": key} for key in sorted({address_key(person) for person in people} - {""})]
-    await conn.execute(insert(participants).on_conflict_do_nothing(), rows)
+async def learn_own_id(conn: AsyncConnection, mail: OutgoingMail, *, takes_part: bool = True) -> None:
+    """An answer's Message-ID leads back to its ticket and to itself, and whom it goes to takes part, where that is wanted."""
+    await _learn_id(conn, mail.message_id, mail.ticket_id, mail.scanner_id, mail.outgoing_id)
+    people = {address_key(person.address) for person in [*mail.to, *mail.cc]} - {""}
+    rows = [{"ticket_id": mail.ticket_id, "address": key} for key in sorted(people)]
+    if takes_part:
+        await conn.execute(insert(participants).on_conflict_do_nothing(), rows)
+
+
+async def fill_acknowledgement(conn: AsyncConnection, answer_id: str, text: str) -> None:
+    """What the acknowledgement said, which its template made; the first news that tells it counts."""
+    blank = (messages.c.id == answer_id) & (messages.c.mode == OutgoingMode.ACKNOWLEDGEMENT) & (messages.c.text == "")
+    filled = update(messages).where(blank).values(text=without_nul(text)).returning(messages.c.ticket_id)
+    if (ticket_id := await conn.scalar(filled)) is not None:
+        await read_again(conn, [ticket_id])
+
+
+async def learn_alias(conn: AsyncConnection, answer_id: str, alias: str) -> None:
+    """The server gave the answer this Message-ID instead of ours: it leads wherever ours does."""
+    ours = (message_ids.c.answer_id == answer_id) & (message_ids.c.ticket_id == messages.c.ticket_id)
+    query = select(messages.c.ticket_id, message_ids.c.scanner_id).join(message_ids, ours).where(messages.c.id == answer_id).limit(1)
+    known = (await conn.execute(query)).first()
+    if known is not None and alias.strip():
+        await _learn_id(conn, alias, known.ticket_id, known.scanner_id, answer_id)
+
+
+async def _learn_id(conn: AsyncConnection, message_id: str, ticket_id: int, scanner_id: str | None, answer_id: str) -> None:
+    row = {"message_id": id_key(message_id), "ticket_id": ticket_id, "scanner_id": scanner_id}
+    ours = {"origin": OURS_ORIGIN, "answer_id": answer_id}
+    statement = insert(message_ids).values(row | ours)
+    await conn.execute(statement.on_conflict_do_update(index_elements=["message_id", "ticket_id"], set_=ours))
 
 
 async def last_mail(conn: AsyncConnection, ticket_id: int) -> LastMail | None:
@@ -68,6 +95,8 @@ async def last_mail(conn: AsyncConnection, ticket_id: int) -> LastMail | None:
         references=row.references,
         text=row.text,
         received_at=row.received_at,
+        id=row.id,
+        html=row.html,
     )
 
 
@@ -89,13 +118,20 @@ async def attachments_of_tickets(conn: AsyncConnection, ticket_ids: Sequence[int
     return found
 
 
-async def get_attachment(conn: AsyncConnection, ticket_id: int, attachment_id: str) -> Row[Any]:
-    """Raises ProblemError 404."""
-    query = select(attachments).where(attachments.c.id == attachment_id, attachments.c.ticket_id == ticket_id)
-    row = (await conn.execute(query)).first() if "\x00" not in attachment_id else None
-    if row is None:
-        raise not_found("attachment", attachment_id)
-    return row
+async def attachments_by_id(conn: AsyncConnection, ticket_id: int, ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Those of the ids that are on the ticket."""
+    return (await conn.execute(select(attachments).where(attachments.c.id.in_(ids), attachments.c.ticket_id == ticket_id))).all()
+
+
+async def insert_attachments(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        await conn.execute(insert(attachments), list(rows))
+
+
+async def participants_of(conn: AsyncConnection, ticket_id: int) -> list[str]:
+    """Folded addresses of who takes part, in order of the alphabet; at most 100."""
+    query = select(participants.c.address).where(participants.c.ticket_id == ticket_id).order_by(participants.c.address)
+    return list((await conn.execute(query.limit(100))).scalars())
 
 
 async def deliveries_of(conn: AsyncConnection, message_ids_: Sequence[str]) -> dict[str, list[Row[Any]]]:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import CommandMail, OutcomeType
 from tickets.adapters.desk import mail_state
+from tickets.adapters.drafts import move_drafts
 from tickets.adapters.tables import mails, message_ids, participants
 from tickets.domain.keys import id_key
 from tickets.domain.learned import people
@@ -33,17 +34,19 @@ _WHERE_IT_WENT = text(
 )
 _MESSAGES = text("update messages set ticket_id = :into, first_ticket_id = coalesce(first_ticket_id, ticket_id) where ticket_id = :ticket")
 _MESSAGE = text("update messages set ticket_id = :into, first_ticket_id = coalesce(first_ticket_id, ticket_id) where id = :message")
-_WITH_THEM = [text(f"update {table} set ticket_id = :into where ticket_id = :ticket") for table in ("attachments", "outgoing")]  # noqa: S608 -- names of our own
+_WITH_THEM = [text(f"update {table} set ticket_id = :into where ticket_id = :ticket") for table in ("attachments", "outgoing", "uploads")]  # noqa: S608 -- names of our own
 _MESSAGE_FILES = text("update attachments set ticket_id = :into where message_id = :message")
 _IDS = text(
     """
-    insert into message_ids as known (message_id, ticket_id, scanner_id, origin, created_at, history_id, mail_history_id)
-    select message_id, :into, scanner_id, origin, created_at, history_id, mail_history_id from message_ids where ticket_id = :ticket
+    insert into message_ids as known (message_id, ticket_id, scanner_id, origin, created_at, history_id, mail_history_id, answer_id)
+    select message_id, :into, scanner_id, origin, created_at, history_id, mail_history_id, answer_id
+    from message_ids where ticket_id = :ticket
     on conflict (message_id, ticket_id) do update set
         origin = case when 'ours' in (known.origin, excluded.origin) then 'ours'
             when 'mail' in (known.origin, excluded.origin) then 'mail' else 'referred' end,
         history_id = least(known.history_id, excluded.history_id),
-        mail_history_id = least(known.mail_history_id, excluded.mail_history_id)
+        mail_history_id = least(known.mail_history_id, excluded.mail_history_id),
+        answer_id = coalesce(known.answer_id, excluded.answer_id)
     """
 )
 _PEOPLE = text(
@@ -90,12 +93,13 @@ async def where_it_went(conn: AsyncConnection, ticket_id: int) -> int:
 
 
 async def move_all(conn: AsyncConnection, ticket_id: int, into: int) -> None:
-    """Messages with files and answers, who takes part, who watches, and which Message-IDs lead there."""
+    """Messages with files and answers, what is being written, who takes part, who watches, and which Message-IDs lead there."""
     values = {"ticket": ticket_id, "into": into}
     for statement in (_MESSAGES, *_WITH_THEM, _IDS, _PEOPLE, _WATCHERS):
         await conn.execute(statement, values)
     for statement in _LEFT:
         await conn.execute(statement, {"ticket": ticket_id})
+    await move_drafts(conn, ticket_id, into)
 
 
 async def move_message(conn: AsyncConnection, message_id: str, into: int) -> None:

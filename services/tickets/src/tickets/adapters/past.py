@@ -20,7 +20,8 @@ READ_ONLY = text("set transaction isolation level repeatable read, read only")
 _KNOWN_IDS = text(
     """
     select k.id as key, k.place, m.ticket_id, m.scanner_id,
-        case when m.origin = 'mail' and coalesce(m.mail_history_id, m.history_id) >= k.place then 'referred' else m.origin end as origin
+        case when m.origin = 'mail' and coalesce(m.mail_history_id, m.history_id) >= k.place then 'referred' else m.origin end as origin,
+        m.answer_id
     from unnest(cast(:ids as text[]), cast(:places as bigint[])) k(id, place)
     cross join lateral (
         select * from message_ids where message_id = k.id and history_id < k.place order by ticket_id desc limit :most
@@ -52,7 +53,7 @@ async def _load_ids(conn: AsyncConnection, wanted: Collection[tuple[str, int]], 
     ids, places = zip(*sorted(wanted), strict=True)
     values = {"ids": list(ids), "places": list(places), "most": TICKETS_PER_ID}
     for row in await conn.execute(_KNOWN_IDS, values):
-        past.ids.setdefault((row.key, row.place), []).append(KnownId(row.ticket_id, row.scanner_id, row.origin))
+        past.ids.setdefault((row.key, row.place), []).append(KnownId(row.ticket_id, row.scanner_id, row.origin, row.answer_id))
 
 
 async def _load_newest(

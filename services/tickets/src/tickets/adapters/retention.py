@@ -10,6 +10,7 @@ from sqlalchemy import Column, Table, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tickets.adapters.tables import METADATA, messages, search_queue, ticket_search, tickets
+from tickets.adapters.uploads import unwant_of_tickets
 
 _OLD_JOBS: Final = text(
     """
@@ -26,7 +27,11 @@ async def deleted_before(conn: AsyncConnection, before: datetime, limit: int) ->
 
 
 async def remove_tickets(conn: AsyncConnection, numbers: Sequence[int]) -> None:
-    """With messages, ids and people. What only refers to them, as the outcomes of their mails do, stays and refers to nothing."""
+    """With messages, ids and people. What only refers to them, as the outcomes of their mails do, stays and refers to nothing.
+
+    The bytes of their uploaded files are unwanted from now on.
+    """
+    await unwant_of_tickets(conn, numbers)
     of_them = select(messages.c.id).where(messages.c.ticket_id.in_(numbers)).scalar_subquery()
     for table, column in _referring_to(messages):
         await _remove_or_clear(conn, table, column, of_them)

@@ -18,6 +18,8 @@ from tickets.domain.spam import spellings
 from tickets.domain.state import MailState
 
 SPAM_REASON: Final = "spam"
+CAME_BACK: Final = (OutcomeType.BOUNCE, OutcomeType.RECEIPT, OutcomeType.AUTO_REPLY, OutcomeType.LOOP)
+"""Outcomes of mails that name a ticket without being on it."""
 _LOCKS = text(
     "select pg_advisory_xact_lock(k) from "
     "(select hashtextextended('sender:' || n, 0) k from unnest(cast(:senders as text[])) n order by 1) s"
@@ -129,7 +131,8 @@ async def _next_places(
 async def spam_mails(conn: AsyncConnection, ticket_ids: Collection[int], at: datetime) -> list[MailState]:
     """The outcomes of the tickets' mails become spam, with higher revisions; returns the new outcomes."""
     values = {"prior_type": mails.c.type, "type": OutcomeType.SPAM, "reason": "its ticket was marked as spam"}
-    return await _change_mails(conn, and_(mails.c.ticket_id.in_(ticket_ids), mails.c.type != OutcomeType.SPAM), values, at)
+    on_them = and_(mails.c.ticket_id.in_(ticket_ids), mails.c.type.notin_([OutcomeType.SPAM, *CAME_BACK]))
+    return await _change_mails(conn, on_them, values, at)
 
 
 async def unspam_mails(conn: AsyncConnection, ticket_ids: Collection[int], at: datetime) -> list[MailState]:

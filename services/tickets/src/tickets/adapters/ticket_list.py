@@ -37,6 +37,7 @@ class Filter:
     tag: str | None = None
     priority: str | None = None
     category: str | None = None
+    attention: bool | None = None
 
     def values(self) -> dict[str, str | None]:
         """Columns of one value, as they are stored, with what they must be."""
@@ -95,15 +96,20 @@ async def _numbers(conn: AsyncConnection, wanted: Filter, typed: str, before: in
     terms = terms_of(typed)
     if not terms and typed.strip():
         return Found([], 1)
-    if not terms and wanted.tag is None and (not wanted.values() or set(wanted.values()) in WALKED):
+    if not terms and wanted.tag is None and _is_walked(wanted):
         return await _walk(conn, wanted, before, limit)
     return await search(conn, await sought(conn, terms, _conditions(wanted), _marks(wanted)), before, limit)
+
+
+def _is_walked(wanted: Filter) -> bool:
+    others = set(wanted.values())
+    return not others if wanted.attention else not others or others in WALKED
 
 
 async def _walk(conn: AsyncConnection, wanted: Filter, before: int | None, limit: int) -> Found:
     """By the index of the one filter; each status is walked by itself, since an index gives only one in order."""
     below = MAX_BIGINT if before is None else before
-    one_by_one = wanted.statuses() or (STATUSES if wanted.values() else ())
+    one_by_one = wanted.statuses() or (STATUSES if wanted.values() or wanted.attention else ())
     conditions = [*_conditions(wanted, statuses=False), tickets.c.id < below]
     walks = [select(tickets.c.id).where(*conditions, tickets.c.status == status) for status in one_by_one] or [
         select(tickets.c.id).where(*conditions)
@@ -121,6 +127,8 @@ def _conditions(wanted: Filter, *, statuses: bool = True) -> list[ColumnElement[
     ]
     if statuses and wanted.statuses():
         found.append(tickets.c.status.in_(wanted.statuses()))
+    if wanted.attention is not None:
+        found.append(tickets.c.attention.is_not(None) if wanted.attention else tickets.c.attention.is_(None))
     if (tag := wanted.tag_key()) is not None:
         found.append(tickets.c.tags.contains([tag]))
     return [*found, tickets.c.deleted_at.is_(None), tickets.c.merged_into.is_(None)]

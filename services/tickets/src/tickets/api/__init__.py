@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from shared.archive import Archive
 from shared.messaging.outbox import Outbox
 from tickets.api.comments import comments_router
+from tickets.api.drafts import drafts_router
 from tickets.api.erasures import erasures_router
 from tickets.api.history import history_router
 from tickets.api.merging import merging_router
@@ -17,6 +18,7 @@ from tickets.api.saved_views import saved_views_router
 from tickets.api.spam import spam_router
 from tickets.api.ticket_settings import ticket_settings_router
 from tickets.api.tickets import tickets_router
+from tickets.api.uploads import uploads_router
 from tickets.api.webhook_deliveries import webhook_deliveries_router
 from tickets.api.webhooks import webhooks_router
 from tickets.domain.files import Policy
@@ -37,6 +39,8 @@ def routers(outbox: Outbox, archive: Archive, jobs: Jobs, settings: Settings) ->
         merging_router(outbox, archive, policy),
         messages_router(outbox, archive, policy),
         comments_router(outbox, policy),
+        drafts_router(outbox, policy),
+        uploads_router(outbox, archive, policy),
         ticket_settings_router(outbox),
         saved_views_router(outbox),
         *(records_router(outbox, jobs, f"/{sort}s", sort) for sort in SORTS),

@@ -12,14 +12,14 @@ from shared.api import TicketSettings, TicketSettingsPatch
 from shared.http import IfMatch, ProblemError, check_if_match, with_etag
 from shared.mail.words import one_line
 from shared.messaging.outbox import Outbox
-from tickets.adapters.desk_settings import change_settings, lock_settings, read_settings
+from tickets.adapters.desk_settings import NAME, change_settings, lock_settings, read_settings
 
-NAME = "tickets"
 DELIVERED: dict[str, Any] = {
     "status_names": {"open": "Open", "in_progress": "In progress", "waiting": "Waiting for the customer", "closed": "Closed"},
     "priorities": ["low", "normal", "high", "urgent"],
     "categories": [],
 }
+NUMBERS = ("undo_seconds", "automatic_per_sender", "automatic_per_mailbox")
 MAX_PRIORITY = 40
 
 
@@ -61,6 +61,7 @@ def _changed(request: TicketSettingsPatch, before: dict[str, Any]) -> dict[str, 
         changed["priorities"] = _names("priorities", request.priorities)
         if long := next((name for name in changed["priorities"] if len(name) > MAX_PRIORITY), None):
             raise _invalid(f"priorities: {long[:MAX_PRIORITY]}… has more than {MAX_PRIORITY} characters")
+    changed |= {name: value for name in NUMBERS if (value := getattr(request, name)) is not None}
     if request.categories is not None:
         changed["categories"] = _names("categories", request.categories)
     return changed

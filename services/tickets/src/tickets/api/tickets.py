@@ -36,6 +36,7 @@ def asked_filter(
     tag: Text = None,
     priority: Text = None,
     category: Text = None,
+    attention: Annotated[bool | None, Query(description="Only tickets somebody must look at, or only the others")] = None,
 ) -> Filter:
     """What of all tickets is asked for."""
     return Filter(
@@ -49,6 +50,7 @@ def asked_filter(
         tag=tag,
         priority=priority,
         category=category,
+        attention=attention,
     )
 
 

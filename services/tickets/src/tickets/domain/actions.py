@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.events import Action, ActionType, Candidate, CommandMail, Lookup, OutcomeType, TicketCommand
+from tickets.domain.acknowledging import acknowledgement
 from tickets.domain.find import fails_dmarc, find, takes_part
 from tickets.domain.keys import code_key, linked_addresses
 from tickets.domain.labels import assignee_key, with_tags
@@ -21,7 +22,8 @@ MAX_CODE: Final = 200
 
 
 def _create(candidate: Candidate, command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects:
-    return _open(candidate.action, command, content, desk, mail)
+    effects = _open(candidate.action, command, content, desk, mail)
+    return replace(effects, acknowledgement=acknowledgement(command, content, desk)) if candidate.action.acknowledge else effects
 
 
 def _update(candidate: Candidate, command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects | None:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.events import OutgoingMail, Quoted
+from shared.events import CommandMail, OutgoingMail, Quoted
 from shared.mail.model import Address
 from shared.mail.words import one_line
-from tickets.domain.keys import address_key
+from tickets.domain.keys import address_key, is_mail_address
 
 MAX_REFERENCES: Final = 20
 MAX_QUOTED_BYTES: Final = 64 * 1024
 MAX_RECIPIENTS: Final = 100
+SEPARATORS: Final = " ,;<>"
+"""Of addresses in a header: what has one of them is not taken for one address."""
 NO_DOMAIN: Final = "mailconverter.invalid"
 """Right side of our Message-IDs while the mailbox's own address is not known (RFC 2606)."""
 
@@ -32,6 +34,9 @@ class LastMail:
     references: list[str]
     text: str
     received_at: datetime
+    id: str = ""
+    """Of its message."""
+    html: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,22 @@ def recipients(ticket: Answered, last: LastMail) -> tuple[list[Address], list[Ad
     return to, _clean([*asked, *copied, *ticket.watchers], taken)[: MAX_RECIPIENTS - len(to)]
 
 
-def references(last: LastMail) -> list[str]:
+def chosen(ticket: Answered, to: Sequence[Address], offered: Sequence[Address], wanted: Sequence[str]) -> tuple[list[Address], list[str]]:
+    """Who of `wanted` gets a copy, by the name they were offered under; and those that cannot: no address, or a mailbox of ours."""
+    names = {address_key(one.address): one for one in offered}
+    own = ticket.own | {address_key(ticket.own_address)}
+    keys = {address_key(one): one for one in wanted}
+    wrong = [one for key, one in keys.items() if key in own or not is_recipient(one_line(one))]
+    copied = [names.get(key, Address(address=one_line(one))) for key, one in keys.items() if one not in wrong]
+    return _clean(copied, {address_key(one.address) for one in to})[: MAX_RECIPIENTS - len(to)], wrong
+
+
+def is_recipient(address: str) -> bool:
+    """Whether it is one address, as it is written into a header and told to a server."""
+    return is_mail_address(address) and not any(sign in address for sign in SEPARATORS)
+
+
+def references(last: LastMail | CommandMail) -> list[str]:
     """RFC 5322, 3.6.4: the parent's References (else its In-Reply-To) and its id. Of many the first and the last."""
     thread = last.references or (last.in_reply_to if len(last.in_reply_to) == 1 else [])
     ids = list(dict.fromkeys(one_line(text) for text in [*thread, *([last.message_id] if last.message_id else [])]))
@@ -109,6 +129,6 @@ def _clean(addresses: Sequence[Address], without: AbstractSet[str]) -> list[Addr
     for written in addresses:
         address = Address(name=one_line(written.name), address=one_line(written.address))
         key = address_key(address.address)
-        if key and key not in without and not any(blank in address.address for blank in " ,;<>"):
+        if key and key not in without and not any(sign in address.address for sign in SEPARATORS):
             found.setdefault(key, address)
     return list(found.values())[:MAX_RECIPIENTS]

@@ -9,11 +9,12 @@ from typing import Final
 from shared.events import CommandKind, CommandMail, OutcomeType, TicketCommand
 from shared.mail.model import Kind
 from tickets.domain.actions import ACTIONS
+from tickets.domain.coming_back import about
 from tickets.domain.keys import address_key, code_key, id_key, title_key
 from tickets.domain.learned import learn
 from tickets.domain.machine_mails import OUTCOMES, reason_of
 from tickets.domain.spam import entries_for
-from tickets.domain.state import FAILURES, OURS_ORIGIN, Change, Desk, Effects, MailState
+from tickets.domain.state import FAILURES, OURS_ORIGIN, Change, Desk, Effects, KnownId, MailState
 
 MAX_RUN: Final = 2**31 - 1
 KIND_CHARS: Final = 20
@@ -93,11 +94,16 @@ def _first_time(command: TicketCommand, desk: Desk, mail: MailState) -> Effects:
         outcome = OutcomeType(command.failure.outcome) if command.failure else OutcomeType.FAILED
         reason = command.failure.reason if command.failure else "the command carries no mail"
         return Effects(mail=replace(mail, type=outcome, reason=reason))
-    if command.kind is CommandKind.OWN and _is_ours(command.mail, desk):
-        return Effects(mail=replace(mail, type=OutcomeType.LOOP, kind=Kind.OWN.value, reason="a mail of ours came back"))
+    ours = _ours(command, command.mail, desk)
+    if ours is not None:
+        loop = replace(mail, type=OutcomeType.LOOP, kind=Kind.OWN.value, reason="a mail of ours came back", ticket_id=ours.ticket_id)
+        return Effects(mail=loop)
     if command.kind in OUTCOMES:
         # Not asked of the spam list: whether an answer of ours arrived is news also when somebody listed the machine that tells it.
-        return Effects(mail=replace(mail, type=OUTCOMES[command.kind], reason=reason_of(command)))
+        answer = about(command, desk)
+        ticket_id = answer.ticket_id if answer else None
+        back = replace(mail, type=OUTCOMES[command.kind], reason=reason_of(command), ticket_id=ticket_id)
+        return Effects(mail=back, about=answer.answer_id if answer else None)
     entry = _listed(mail.sender, desk)
     if entry is not None:
         whose = "the sender's domain" if entry.startswith("@") else "the sender"
@@ -112,10 +118,15 @@ def _listed(sender: str | None, desk: Desk) -> str | None:
     return next((entry for entry in entries_for(sender) if entry in desk.spam), None)
 
 
-def _is_ours(content: CommandMail, desk: Desk) -> bool:
-    """The mark alone proves nothing: whoever forged it could hide his mail from everybody."""
+def _ours(command: TicketCommand, content: CommandMail, desk: Desk) -> KnownId | None:
+    """What is known of the mail of ours that this one is: by its Message-ID, whose 128 random bits nobody guesses.
+
+    Our mark alone proves nothing: whoever forged it could hide his mail from everybody. Nor is it needed: some forwarders take it off.
+    Who got an answer of ours can send his own mail under its id, and hides that from us; nobody else's.
+    """
     known = desk.ids.get(id_key(content.message_id), []) if content.message_id else []
-    return any(one.origin == OURS_ORIGIN for one in known)
+    marked = command.kind is CommandKind.OWN
+    return next((one for one in known if one.origin == OURS_ORIGIN and (marked or one.answer_id)), None)
 
 
 def _try_candidates(command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects:

@@ -17,6 +17,9 @@ SHOWN: Final = (
     "contact_id",
     "linked_ticket_id",
     "merged_into",
+    "attention",
+    "personal",
+    "answer",
 )
 """Fields whose changes are told, in this order; the others follow from them."""
 

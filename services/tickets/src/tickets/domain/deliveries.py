@@ -17,6 +17,7 @@ WORST_FIRST: Final = (
     DeliveryState.SENT,
     DeliveryState.TOO_LATE,
     DeliveryState.DELIVERED,
+    DeliveryState.READ,
 )
 """`too_late` is a cancel that found the mail sent."""
 

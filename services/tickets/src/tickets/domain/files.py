@@ -41,7 +41,7 @@ class Policy:
         if (kind := media_type.strip().lower()) in self.types:
             return f"Files of the type {kind} are not handed out, since opening one may run a program."
         if size > self.limit:
-            return f"Files larger than {_size(self.limit)} are not handed out; this one has {_size(size)}."
+            return f"Files larger than {size_text(self.limit)} are not handed out; this one has {size_text(size)}."
         return None
 
 
@@ -51,7 +51,7 @@ def _endings(name: str) -> list[str]:
     return [*parts[-1:], *(part for part in parts[-2:-1] if part not in DOMAIN_ENDINGS)]
 
 
-def _size(size: int) -> str:
+def size_text(size: int) -> str:
     return f"{size / MEBIBYTE:.0f} MiB" if size >= MEBIBYTE else f"{size:,} bytes"
 
 

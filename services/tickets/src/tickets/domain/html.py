@@ -28,6 +28,20 @@ _DROPPED_WITH_CONTENT: Final = {"script", "style", "title", "head", "svg", "math
 
 def sanitise(html: str, images: Mapping[str, str]) -> str:
     """Safe HTML. `images` maps a Content-ID to the address of the attachment; every other image loses its source."""
+    return _marked(_clean(html, images, {"a": {"target": "_blank"}}))
+
+
+def quotable(html: str, images: Mapping[str, str]) -> tuple[str, set[str]]:
+    """The HTML as an answer quotes it, and which of `images` (by Content-ID, the address each has there) it shows; others are left out."""
+    first, *rest = _clean(html, images, {}).split("<img")
+    tags = [_tag(one) for one in rest]
+    kept = [f"<img{one}" if ' src="' in tag else one[len(tag) + 1 :] for one, tag in zip(rest, tags, strict=True)]
+    shown = {name for name, address in images.items() if any(f' src="{address}"' in tag for tag in tags)}
+    return first + "".join(kept), shown
+
+
+def _clean(html: str, images: Mapping[str, str], fixed: dict[str, dict[str, str]]) -> str:
+    """`fixed`: attributes that a tag gets whatever it had."""
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "img" and name == "src":
@@ -36,7 +50,7 @@ def sanitise(html: str, images: Mapping[str, str]) -> str:
             return None
         return value
 
-    clean = nh3.clean(
+    return nh3.clean(
         html,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
@@ -44,9 +58,8 @@ def sanitise(html: str, images: Mapping[str, str]) -> str:
         url_schemes=_SCHEMES,
         clean_content_tags=_DROPPED_WITH_CONTENT,
         url_relative="pass_through",  # the filter lets none through but our own attachments
-        set_tag_attribute_values={"a": {"target": "_blank"}},
+        set_tag_attribute_values=fixed,
     )
-    return _marked(clean)
 
 
 def _marked(html: str) -> str:

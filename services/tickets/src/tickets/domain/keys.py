@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from shared.events import ActionType, Candidate, CommandMail, Lookup, TicketCommand
+from shared.events import ActionType, Candidate, CommandKind, CommandMail, Lookup, TicketCommand
 from shared.mail.model import Address
 from shared.mail.references import fold_subject
 
@@ -33,6 +33,8 @@ PLUS_TAGGED: Final = frozenset(
 """Domains whose providers deliver `anna+anything@` to `anna@` (RFC 5233 calls it the detail), as the table of `email-normalize` names them
 (https://github.com/gmr/email-normalize): Apple, Fastmail, Google, Microsoft, Proton, Yandex, Zoho. A domain of one's own may treat a plus
 as any other letter, so there it is kept."""
+MACHINES: Final = frozenset({CommandKind.BOUNCE, CommandKind.RECEIPT, CommandKind.AUTO_REPLY})
+"""Mails that come back about one of ours: no rule is asked."""
 MAX_ADDRESS: Final = 320
 _MAIL_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
 SAME_DOMAIN: Final = {"googlemail.com": "gmail.com"}
@@ -102,6 +104,15 @@ def referred_ids(mail: CommandMail) -> list[str]:
         dict.fromkeys(id_key(text) for text in [*mail.in_reply_to, *mail.references[:1], *reversed(mail.references)] if text.strip())
     )
     return ids[:MAX_REFERRED]
+
+
+def reported_ids(command: TicketCommand) -> list[str]:
+    """Keys of the ids a machine's mail may be about, the likeliest first: what its report names, what it answers, the nearest reference."""
+    if command.kind not in MACHINES or command.mail is None:
+        return []
+    named = [command.report.message_id] if command.report and command.report.message_id else []
+    ids = [*named, *command.mail.in_reply_to, *reversed(command.mail.references)]
+    return list(dict.fromkeys(id_key(text) for text in ids if text.strip()))[:MAX_REFERRED]
 
 
 def conversation_ids(mail: CommandMail) -> list[str]:

@@ -35,7 +35,7 @@ _EXPLAINED: Final = frozenset({"failed", "delayed"})
 def reason_of(command: TicketCommand) -> str:
     """Who did not get which mail and why, or what told the kind; at most 2,000 characters."""
     recipients = command.report.recipients if command.report else []
-    said = [_sentence(one) for one in recipients[:NAMED_RECIPIENTS]]
+    said = [sentence(one) for one in recipients[:NAMED_RECIPIENTS]]
     if len(recipients) > NAMED_RECIPIENTS:
         said.append(f"and {len(recipients) - NAMED_RECIPIENTS} more")
     reported, told = "; ".join(said), _one_line(command.kind_reason)
@@ -44,13 +44,18 @@ def reason_of(command: TicketCommand) -> str:
     return (reported or told or _WITHOUT_REPORT[command.kind])[:REASON_CHARS]
 
 
-def _sentence(one: RecipientReport) -> str:
+def sentence(one: RecipientReport) -> str:
+    """What became of the mail for that recipient."""
     said = _ACTIONS[one.action].format(_one_line(one.recipient) or "an unnamed recipient")
     if one.action not in _EXPLAINED:
         return said
+    return f"{said}: {told}" if (told := why(one)) else said
+
+
+def why(one: RecipientReport) -> str:
+    """The server's code and words; empty where the report gives none."""
     code, words = one.status or one.smtp_code, _one_line(one.reason)
-    why = words if code in words else f"{code} {words}".strip()
-    return f"{said}: {why}" if why else said
+    return words if code in words else f"{code} {words}".strip()
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from shared.api import RecordType
 from shared.events import OutcomeType
+from shared.mail.model import Address
 
 STATUSES: Final = ("open", "in_progress", "waiting", "closed")
 MAIL_ORIGIN, OURS_ORIGIN, REFERRED_ORIGIN = "mail", "ours", "referred"
@@ -78,6 +79,8 @@ class KnownId:
     ticket_id: int
     scanner_id: str | None
     origin: str
+    answer_id: str | None = None
+    """Of an answer of ours: the ticket's message."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,15 @@ class NewLead:
     address: str
     key: str
     """`record_key` of the address."""
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """That a mail opened a ticket by a rule that acknowledges."""
+
+    to: Address
+    refusal: str | None = None
+    """Why none goes out, in plain words."""
 
 
 @dataclass
@@ -145,3 +157,6 @@ class Effects:
     lead: NewLead | None = None
     hit: str | None = None
     """Entry of the spam list that stopped the mail."""
+    about: str | None = None
+    """The message of ours the mail came back about."""
+    acknowledgement: Acknowledgement | None = None

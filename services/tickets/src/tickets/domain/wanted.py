@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.events import ActionType, Lookup, TicketCommand
-from tickets.domain.keys import address_key, conversation_ids, linked_addresses, lookup_keys, record_keys, referred_ids
+from tickets.domain.keys import address_key, conversation_ids, linked_addresses, lookup_keys, record_keys, referred_ids, reported_ids
 from tickets.domain.plus import plus_numbers
 from tickets.domain.spam import entries_for
 
@@ -43,7 +43,10 @@ class Wanted:
             senders=sorted(senders),
             addresses=sorted({key for command in commands for key in _addresses(command)}),
             entries=sorted({entry for sender in senders for entry in entries_for(sender)}),
-            ids=sorted({key for mail in contents for key in [*conversation_ids(mail), *referred_ids(mail)]}),
+            ids=sorted(
+                {key for mail in contents for key in [*conversation_ids(mail), *referred_ids(mail)]}
+                | {key for command in commands for key in reported_ids(command)}
+            ),
             numbers=sorted({int(key) for _, lookup, key in keyed if lookup is Lookup.TICKET_ID}),
             plus=sorted({one for command in commands if _by_conversation(command) and command.mail for one in plus_numbers(command.mail)}),
             titles=sorted({(scanner, key) for scanner, lookup, key in keyed if lookup is Lookup.TITLE}),

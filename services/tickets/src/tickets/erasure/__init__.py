@@ -10,6 +10,8 @@ What is meant by "all that is kept":
   are those people's mails.
 - Tickets the person opened keep number, status, dates and history; title, description and everybody's view of who it was go. What we wrote
   to the person stays as ours, without recipient, quoted text or subject.
+- Files that operators uploaded on those tickets, and files of any answer that named the person, go with their bytes; so do drafts on those
+  tickets. In other drafts the address is replaced.
 - The registry: the address goes, a contact or lead that has no other address goes with it. An account stays: it is a company.
 - The spam list: an entry of the address is removed, too; mails the person sends later are ordinary mails again.
 - A plus tag makes another address: each is erased by itself.

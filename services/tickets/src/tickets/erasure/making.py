@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.archive import Archive
 from shared.erasure.eraser import Eraser
 from shared.events import ErasureReport
 from shared.messaging.consumer import Consumer
@@ -12,13 +13,13 @@ from shared.messaging.received import Received
 from shared.topics import PRIVACY_ERASURES, PRIVACY_REPORTS
 from tickets.adapters.tables import ERASED, MESSAGING
 from tickets.erasure.requests import record, record_own
-from tickets.erasure.steps import STEPS
+from tickets.erasure.steps import steps
 from tickets.settings import Settings
 
 
-def make_eraser(outbox: Outbox) -> Eraser:
+def make_eraser(outbox: Outbox, archive: Archive) -> Eraser:
     """It begins when the fetcher has named the mails, and writes its report down itself."""
-    return Eraser("tickets", outbox, ERASED, STEPS, after_fetcher=True, tell=record_own)
+    return Eraser("tickets", outbox, ERASED, steps(archive), after_fetcher=True, tell=record_own)
 
 
 def make_erasure_consumers(eraser: Eraser, outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:

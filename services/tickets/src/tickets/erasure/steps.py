@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
+from shared.archive import Archive
 from shared.erasure.eraser import Erasing, Step, Stepped
 from shared.erasure.messages import messaging_steps
 from shared.erasure.person import ERASED, GONE_REASON, Person
@@ -14,12 +15,16 @@ from shared.events import TicketEventType
 from shared.messaging.outbox import Unit
 from tickets.adapters import erasure_others as others
 from tickets.adapters import erasure_tickets as stored
+from tickets.adapters import erasure_written as written
 from tickets.adapters.erasure_tickets import Part
 from tickets.domain.keys import id_key
 from tickets.events import emit_ticket_event
+from tickets.unwanted import remove_unwanted
 
 BY: Final = "system"
 KEPT_TICKETS: Final = "Of tickets the person opened: number, status, dates, history, and what you wrote to the person, without recipient."
+FORGOTTEN: Final = frozenset({"quoted", "in_reply_to", "references", "parts"})
+"""Of an answer: what is the person's own, or the person's files."""
 KEPT_MAILS: Final = "Of each mail removed: its id and outcome, so that it is never handled again."
 
 
@@ -41,13 +46,23 @@ async def clean_tickets(unit: Unit, erasing: Erasing, place: int | None) -> Step
     answers = await stored.outgoing_of(unit.conn, part, numbers)
     await stored.put_outgoing(unit.conn, [_answer(row, part.person) for row in answers])
     await stored.forget_references(unit.conn, [row.message_id for row in answers])
+    files = await written.forget_files(unit.conn, part, numbers, [row.message_id for row in answers])
+    drafts = await _clean_drafts(unit, part, numbers)
     left = [row.id for row in concerned if not row.alive]
     await stored.forget_people(unit.conn, part, left, [row.message_id for row in answers])
     touched = {row.id for row in concerned} | messages["tickets"]
     await stored.forget_shown(unit.conn, sorted(touched))
     _tell(unit, erasing, opened)
     removed = {"tickets": len(opened), "messages": messages["theirs"], "attachments": messages["attachments"], "answers": len(answers)}
+    removed |= {"uploads": files, "drafts": drafts}
     return Stepped(last, removed, [KEPT_TICKETS] if opened else [])
+
+
+async def _clean_drafts(unit: Unit, part: Part, opened: Sequence[int]) -> int:
+    """Those on tickets the person opened go; returns how many. In others the address is replaced."""
+    for row in await written.drafts_naming(unit.conn, part):
+        await written.put_draft_text(unit.conn, row, part.person.without(row.body), part.person.without(row.cc))
+    return await written.forget_drafts(unit.conn, part, opened)
 
 
 async def _clean_messages(unit: Unit, part: Part) -> dict[str, Any]:
@@ -91,7 +106,15 @@ async def clean_lists(unit: Unit, erasing: Erasing, _: Any) -> Stepped:
     return Stepped(cleaned if cleaned >= others.ROWS else None, {"spam_senders": listed, "texts": cleaned})
 
 
-STEPS: Final[list[Step]] = [clean_tickets, clean_mails, clean_registry, clean_lists, *messaging_steps()]
+def steps(archive: Archive) -> list[Step]:
+    """In their order."""
+
+    async def clean_archive(unit: Unit, _: Erasing, place: int | None) -> Stepped:
+        """The bytes of uploaded files that the steps before left to nobody."""
+        removed, more = await remove_unwanted(unit, archive, unit.clock())
+        return Stepped((place or 0) + 1 if more else None, {"archived": removed})
+
+    return [clean_tickets, clean_mails, clean_registry, clean_lists, clean_archive, *messaging_steps()]
 
 
 def _message(row: Row[Any], person: Person) -> dict[str, Any]:
@@ -113,7 +136,7 @@ def _change(row: Row[Any], person: Person, opened: frozenset[int]) -> dict[str, 
 
 def _answer(row: Row[Any], person: Person) -> dict[str, Any]:
     """On a ticket of the person, or to the person: what it quotes and its subject are the person's. It is not sent again."""
-    left = {name: value for name, value in person.without(row.body).items() if name not in {"quoted", "in_reply_to", "references"}}
+    left = {name: value for name, value in person.without(row.body).items() if name not in FORGOTTEN}
     return {"key": row.message_id, "content": left | {"title": ERASED}, "open": False}
 
 

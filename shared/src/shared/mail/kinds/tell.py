@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.mail.kinds.automatic import BESIDE_FIELDS, auto_reply, automatic, feedback, mailing_list, unanswerable
 from shared.mail.kinds.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, receipt_or_bounce
-from shared.mail.kinds.marks import MARK_FIELDS
+from shared.mail.kinds.marks import AUTO_REPLIES, MARK_FIELDS, marked
 from shared.mail.kinds.out_of_office import is_fixed
 from shared.mail.kinds.pec import PEC_FIELDS, certified
 from shared.mail.kinds.signs import SUSPICIOUS, Signs, subject_of
@@ -23,7 +23,10 @@ _LOOKED_INTO: Final = ("From", "Return-Path", "Delivered-To", "X-Mailer")
 
 
 def _own(signs: Signs) -> Told | None:
-    return Told(Kind.OWN, f"it carries our own field {OWN_HEADER}") if signs.fields.first(OWN_HEADER) else None
+    """Another installation's mails bear the mark too: what says that it is an automatic reply is one, whoever sent it."""
+    if not signs.fields.first(OWN_HEADER) or marked(signs.fields, AUTO_REPLIES) is not None:
+        return None
+    return Told(Kind.OWN, f"it carries our own field {OWN_HEADER}")
 
 
 _RECOGNISERS: Final[tuple[Callable[[Signs], Told | None], ...]] = (

@@ -45,6 +45,14 @@ class TokenRefusedError(MailboxError):
         super().__init__(f"{words} The server said: {said or 'nothing'}")
 
 
+class NoTokenError(MailboxError):
+    """The provider gave no access token. `login`: somebody has to sign in again, or to correct the settings."""
+
+    def __init__(self, words: str, *, login: bool) -> None:
+        self.login = login
+        super().__init__(words)
+
+
 class NoWayToSignInError(MailboxError):
     """Nothing that the server offers is allowed; nothing secret was sent."""
 

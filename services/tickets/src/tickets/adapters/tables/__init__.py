@@ -7,7 +7,16 @@ that could see each other the later has the higher.
 Texts that are looked up are stored as `domain.keys.index_key` makes them: a B-tree entry may not exceed 2,704 bytes.
 """
 
-from tickets.adapters.tables.answers import deliveries, outgoing
+from tickets.adapters.tables.answers import (
+    DRAFT_VERSIONS,
+    automatic_mails,
+    deliveries,
+    drafts,
+    message_reports,
+    outgoing,
+    unwanted_files,
+    uploads,
+)
 from tickets.adapters.tables.base import ERASED, HISTORY, MESSAGING, METADATA
 from tickets.adapters.tables.desk import desk_settings, erasures, jobs, saved_views, webhook_deliveries, webhooks
 from tickets.adapters.tables.mails import mails, operators, scanners, spam_senders
@@ -25,19 +34,23 @@ from tickets.adapters.tables.tickets import (
 )
 
 __all__ = [
+    "DRAFT_VERSIONS",
     "ERASED",
     "HISTORY",
     "MESSAGING",
     "METADATA",
     "attachments",
+    "automatic_mails",
     "deliveries",
     "desk_settings",
+    "drafts",
     "erasures",
     "import_parts",
     "import_records",
     "jobs",
     "mails",
     "message_ids",
+    "message_reports",
     "messages",
     "operators",
     "outgoing",
@@ -51,6 +64,8 @@ __all__ = [
     "ticket_changes",
     "ticket_search",
     "tickets",
+    "unwanted_files",
+    "uploads",
     "watchers",
     "webhook_deliveries",
     "webhooks",

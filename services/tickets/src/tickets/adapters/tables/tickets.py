@@ -33,6 +33,7 @@ tickets = Table(
     at_column("deleted_at"),
     Column("deleted_reason", String(20), nullable=True),
     at_column("closed_at"),
+    Column("attention", Text, nullable=True, comment="What somebody must look at"),
     Column("version", Integer, nullable=False, server_default="1"),
     now_column("created_at"),
     now_column("updated_at"),
@@ -50,6 +51,7 @@ tickets = Table(
     Index("ix_tickets_merged", "merged_into", postgresql_where=text("merged_into is not null")),
     Index("ix_tickets_spam", "sender_folded", "id", postgresql_where=text("deleted_reason = 'spam'")),
     Index("ix_tickets_deleted", "deleted_at", "id", postgresql_where=text("deleted_at is not null")),
+    Index("ix_tickets_attention", "status", "id", postgresql_where=text("attention is not null and deleted_at is null")),
     Index("ix_tickets_linked", "linked_ticket_id", postgresql_where=text("linked_ticket_id is not null")),
 )
 
@@ -76,6 +78,8 @@ messages = Table(
     Column("order_id", Text, nullable=False),
     Column("author", Text, nullable=True),
     Column("first_ticket_id", BigInteger, nullable=True, comment="Where it was before a merge or split"),
+    Column("mode", String(20), nullable=True, comment="Of a message that left as a mail"),
+    at_column("undo_until"),
     now_column("created_at"),
     Index("ix_messages_order", "ticket_id", "received_at", "order_id"),
 )
@@ -90,6 +94,12 @@ message_ids = Table(
     now_column("created_at"),
     history_column(),
     Column("mail_history_id", BigInteger, nullable=True, comment="Origin mail: since when; before, it was only referred to"),
+    Column(
+        "answer_id",
+        String(36),
+        nullable=True,
+        comment="Origin ours: the message that left under this id, or whose server gave it this one",
+    ),
     Index(None, "ticket_id"),
 )
 
@@ -108,7 +118,7 @@ attachments = Table(
     ticket_column(),
     Column("message_id", String(36), ForeignKey("messages.id"), nullable=False, index=True),
     Column("archive_key", Text, nullable=False),
-    Column("part", Text, nullable=False),
+    Column("part", Text, nullable=False, comment="Blank: the archived bytes are the file"),
     Column("position", Integer, nullable=False, server_default="0"),
     Column("name", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -117,6 +127,7 @@ attachments = Table(
     Column("content_id", Text, nullable=True),
     Column("inline", Boolean, nullable=False, server_default="false"),
     Index(None, "ticket_id"),
+    Index("ix_attachments_uploaded", "archive_key", postgresql_where=text("part = ''")),
 )
 
 watchers = Table(

@@ -1,4 +1,4 @@
-"""OAuth 2.0 of a mailbox: who gives its tokens, what is asked for, when one is renewed, and why it is refused."""
+"""Who gives tokens, what is asked for, and when one is renewed. Without I/O."""
 
 from __future__ import annotations
 
@@ -12,9 +12,22 @@ from shared.api import OAuthFields, OAuthGrant, OAuthProvider
 DISCOVERY = "/.well-known/openid-configuration"
 GOOGLE_SCOPE = "https://mail.google.com/"
 MICROSOFT_APPLICATION = "https://outlook.office365.com/.default"
-MICROSOFT_PERSON = "https://outlook.office.com/IMAP.AccessAsUser.All offline_access"
 OIDC_PERSON = "openid offline_access"
 RENEW_AHEAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What tokens are for. `thing` is what people know as the holder, `microsoft` the scopes of a person at Microsoft 365."""
+
+    thing: str
+    protocol: str
+    microsoft: str
+
+
+IMAP = Purpose("mailbox", "IMAP", "https://outlook.office.com/IMAP.AccessAsUser.All offline_access")
+SMTP = Purpose("SMTP identity", "SMTP", "https://outlook.office.com/SMTP.Send offline_access")
+"""Google and Microsoft's applications have one scope for both (SMTP needs the application permission SMTP.SendAsApp)."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,22 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Whose tokens they are. `ca_file`: authorities that are trusted besides the system's, for providers of one's own."""
+
+    id: str
+    oauth: OAuthFields
+    username: str = ""
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True)
 class Client:
-    """A mailbox as its provider knows it. `ca_file`: authorities that are trusted besides the system's, for providers of one's own."""
+    """A holder as its provider knows it."""
 
     oauth: OAuthFields
     secrets: Secrets
+    purpose: Purpose
     username: str = ""
     ca_file: str | None = None
 
@@ -68,14 +92,14 @@ def known_endpoints(oauth: OAuthFields) -> Endpoints | None:
     return None
 
 
-def scope_of(oauth: OAuthFields) -> str:
-    """What is asked for: as set, else what the provider's IMAP needs."""
+def scope_of(oauth: OAuthFields, purpose: Purpose) -> str:
+    """What is asked for: as set, else what the provider wants for the purpose."""
     application = oauth.grant is OAuthGrant.CLIENT_CREDENTIALS
     match oauth.provider:
         case OAuthProvider.GOOGLE:
             usual = GOOGLE_SCOPE
         case OAuthProvider.MICROSOFT:
-            usual = MICROSOFT_APPLICATION if application else MICROSOFT_PERSON
+            usual = MICROSOFT_APPLICATION if application else purpose.microsoft
         case _:
             usual = "" if application else OIDC_PERSON
     return oauth.scope or usual
@@ -84,9 +108,10 @@ def scope_of(oauth: OAuthFields) -> str:
 def token_request(client: Client) -> dict[str, str]:
     """Parameters of a renewal (RFC 6749, 4.4 and 6). A refresh asks for what was granted; Microsoft takes the scope for the audience."""
     oauth = client.oauth
+    usual = scope_of(oauth, client.purpose)
     if oauth.grant is OAuthGrant.CLIENT_CREDENTIALS:
-        return {"grant_type": "client_credentials", "scope": scope_of(oauth)}
-    scope = scope_of(oauth) if oauth.provider is OAuthProvider.MICROSOFT else oauth.scope
+        return {"grant_type": "client_credentials", "scope": usual}
+    scope = usual if oauth.provider is OAuthProvider.MICROSOFT else oauth.scope
     return {"grant_type": "refresh_token", "refresh_token": client.secrets.refresh_token, "scope": scope}
 
 
@@ -117,7 +142,7 @@ def due(now: datetime, renewed_at: datetime | None, expires_at: datetime | None)
 
 
 def problems(auth: str, oauth: OAuthFields | None, *, has_secret: bool) -> list[tuple[str, str]]:
-    """Fields of a scanner that do not fit together, each with its reason."""
+    """Fields that do not fit together, each with its reason."""
     if oauth is None:
         return [("oauth", "is needed with auth oauth2: provider and client_id at least")] if auth == "oauth2" else []
     application = oauth.grant is OAuthGrant.CLIENT_CREDENTIALS
@@ -130,8 +155,16 @@ def problems(auth: str, oauth: OAuthFields | None, *, has_secret: bool) -> list[
         found.append(("oauth.grant", "Google gives no tokens for a client's secret alone: choose refresh_token"))
     if application and not has_secret:
         found.append(("oauth.client_secret", "is needed with client_credentials; one that was saved for another client does not count"))
-    odd = [name for name in ("client_id", "issuer", "scope") if any(ord(char) < 32 for char in getattr(oauth, name))]
-    return found + [(f"oauth.{name}", "must not hold control characters") for name in odd]
+    odd = [name for name in ("client_id", "issuer", "scope") if has_controls(getattr(oauth, name))]
+    return found + [(f"oauth.{name}", CONTROLS) for name in odd]
+
+
+CONTROLS = "must not hold control characters"
+
+
+def has_controls(value: str) -> bool:
+    """Whether it could end a header or a line of somebody else's."""
+    return any(ord(char) < 32 for char in value)
 
 
 def safe_url(url: str) -> bool:
@@ -149,41 +182,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-_SIGN_IN = "The provider takes the saved sign-in no more: sign in again on the mailbox's page."
-_SECRET = "The provider does not know this client, or its secret has expired: enter client_id and client_secret anew."  # noqa: S105 -- words
-_CONSENT = "The application has no right to this mailbox: give it the permission for IMAP at the provider, then sign in again."
-_WORDS = {
-    "invalid_grant": _SIGN_IN,
-    "interaction_required": _SIGN_IN,
-    "login_required": _SIGN_IN,
-    "invalid_client": _SECRET,
-    "unauthorized_client": "The provider allows this client no tokens of this kind: check its registration there, and the chosen grant.",
-    "unsupported_grant_type": "The provider gives no tokens of this kind: choose the other grant.",
-    "invalid_scope": "The provider does not know the scope: correct it, or leave it blank.",
-    "consent_required": _CONSENT,
-    "access_denied": "The person or the provider said no: sign in again and agree, or give the application its permission at the provider.",
-    "invalid_request": "The provider found the request incomplete: check client_id, client_secret and tenant.",
-}
-"""By error code (RFC 6749, 5.2; OpenID Connect Core, 3.1.2.6)."""
-_MICROSOFT = {
-    "AADSTS65001": _CONSENT,
-    "AADSTS7000215": _SECRET,
-    "AADSTS7000222": "The client's secret has expired: make a new one at Microsoft Entra and enter it here.",
-    "AADSTS700016": "Microsoft Entra does not know this client in the tenant: check client_id and tenant.",
-    "AADSTS90002": "Microsoft Entra does not know the tenant: correct it.",
-    "AADSTS50057": "The account is disabled: ask its administrator.",
-    "AADSTS50173": "The account's password was changed since: sign in again on the mailbox's page.",
-}
-_TRY_AGAIN = {"temporarily_unavailable", "server_error", "slow_down"}
-
-
-def refusal_words(code: str, description: str) -> str | None:
-    """In plain words with what to do; None where the provider wants to be asked again later."""
-    if code in _TRY_AGAIN:
-        return None
-    special = next((words for mark, words in _MICROSOFT.items() if f"{mark}:" in description), None)
-    words = special or _WORDS.get(code, "The provider refused to give a token: check the settings of OAuth 2.0, then sign in again.")
-    said = " ".join(f"{code}: {description}".split())[:300] if description else code[:100]
-    return f"{words} The provider said: {said}"

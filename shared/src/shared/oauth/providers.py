@@ -14,19 +14,19 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from fetcher.adapters.imap.errors import CaFileError, MailboxError
-from fetcher.domain.oauth import (
+from shared.oauth.model import (
     DISCOVERY,
     Client,
     Endpoints,
+    Purpose,
     Token,
     consent_request,
     known_endpoints,
-    refusal_words,
     safe_url,
     scope_of,
     token_request,
 )
+from shared.oauth.refusals import CaFileError, ProviderAwayError, ProviderRefusedError, refusal_words
 
 CALL_SECONDS = 15.0
 MOST_BYTES = 256 * 1024
@@ -34,16 +34,6 @@ REMEMBER_SECONDS = 3600.0
 MOST_ISSUERS = 1000
 USUAL_LIFE_S = 3600
 """Of a token whose provider does not say (RFC 6749, 5.1 leaves it to him)."""
-
-
-class ProviderAwayError(MailboxError):
-    """No answer, or none of use: tried again soon."""
-
-
-class ProviderRefusedError(MailboxError):
-    """Somebody has to sign in again, or to correct the settings."""
-
-    login = True
 
 
 class Providers:
@@ -65,7 +55,7 @@ class Providers:
         """Where a browser goes to sign in (RFC 6749, 4.1.1, with PKCE). Raises as `renew`."""
         authorize, oauth = (await self.endpoints(client)).authorize, client.oauth
         more = {"code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256"} | consent_request(client)
-        return str(prepare_grant_uri(authorize, oauth.client_id, "code", redirect_uri, scope_of(oauth), state, **more))
+        return str(prepare_grant_uri(authorize, oauth.client_id, "code", redirect_uri, scope_of(oauth, client.purpose), state, **more))
 
     async def endpoints(self, client: Client) -> Endpoints:
         """As everybody knows them, or as the issuer says (OpenID Connect Discovery 1.0, 4), which is remembered for an hour."""
@@ -75,7 +65,7 @@ class Providers:
         issuer = client.oauth.issuer.rstrip("/")
         found, since = self._known.get(issuer, (None, 0.0))
         if found is None or time.monotonic() - since > REMEMBER_SECONDS:
-            found = _endpoints(issuer, await _call(httpx.Request("GET", issuer + DISCOVERY), client.ca_file))
+            found = _endpoints(issuer, await _call(httpx.Request("GET", issuer + DISCOVERY), client))
             if len(self._known) >= MOST_ISSUERS:
                 self._known.clear()
             self._known[issuer] = (found, time.monotonic())
@@ -88,18 +78,18 @@ class Providers:
         body = prepare_token_request(**values)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         url, headers, body = ClientAuth(client.oauth.client_id, secret, method).prepare("POST", endpoints.token, headers, body)
-        return _token(await _call(httpx.Request("POST", url, headers=headers, content=body), client.ca_file))
+        return _token(await _call(httpx.Request("POST", url, headers=headers, content=body), client))
 
 
-async def _call(request: httpx.Request, ca_file: str | None) -> dict[str, Any]:
+async def _call(request: httpx.Request, client: Client) -> dict[str, Any]:
     host = request.url.host
     request.headers["Accept"] = "application/json"
-    trust = _usual_trust() if ca_file is None else _trust(ca_file)
+    trust = _usual_trust() if client.ca_file is None else _trust(client.ca_file)
     try:
         async with asyncio.timeout(CALL_SECONDS), httpx.AsyncClient(verify=trust) as http:
             response = await http.send(request, stream=True)
             try:
-                return _answer(host, response.status_code, await _read(response))
+                return _answer(host, response.status_code, await _read(response), client.purpose)
             finally:
                 await response.aclose()
     except TimeoutError:
@@ -132,7 +122,7 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(found)
 
 
-def _answer(host: str, status: int, raw: bytes) -> dict[str, Any]:
+def _answer(host: str, status: int, raw: bytes, purpose: Purpose) -> dict[str, Any]:
     try:
         answer = json.loads(raw)
     except ValueError:
@@ -142,7 +132,7 @@ def _answer(host: str, status: int, raw: bytes) -> dict[str, Any]:
     if status >= 500 or status == 429:
         raise ProviderAwayError(f"{host} answered {status}: it is tried again by itself.")
     if "error" in answer or status >= 400:
-        words = refusal_words(_text(answer.get("error")) or f"status {status}", _text(answer.get("error_description")))
+        words = refusal_words(_text(answer.get("error")) or f"status {status}", _text(answer.get("error_description")), purpose)
         if words is None:
             raise ProviderAwayError(f"{host} asks to come again later: it is tried again by itself.")
         raise ProviderRefusedError(words)

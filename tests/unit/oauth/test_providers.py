@@ -7,15 +7,28 @@ from typing import Any
 
 import pytest
 
-from fetcher.domain.oauth import Client, Secrets, consent_request, due, known_endpoints, problems, refusal_words, safe_url, token_request
 from shared.api import OAuthFields
+from shared.oauth.model import (
+    IMAP,
+    SMTP,
+    Client,
+    Purpose,
+    Secrets,
+    consent_request,
+    due,
+    known_endpoints,
+    problems,
+    safe_url,
+    token_request,
+)
+from shared.oauth.refusals import refusal_words
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def client(refresh_token: str = "kept", username: str = "help@company.example", **fields: Any) -> Client:
+def client(purpose: Purpose = IMAP, *, refresh_token: str = "kept", username: str = "help@company.example", **fields: Any) -> Client:
     oauth = OAuthFields.model_validate({"provider": "oidc", "client_id": "x"} | fields)
-    return Client(oauth, Secrets("secret", refresh_token), username)
+    return Client(oauth, Secrets("secret", refresh_token), purpose, username)
 
 
 def test_microsoft_is_asked_in_the_tenant_for_the_scopes_of_imap() -> None:
@@ -31,6 +44,18 @@ def test_microsoft_is_asked_in_the_tenant_for_the_scopes_of_imap() -> None:
         "refresh_token": "kept",
         "scope": "https://outlook.office.com/IMAP.AccessAsUser.All offline_access",
     }
+
+
+def test_microsoft_is_asked_for_the_scopes_of_smtp() -> None:
+    person = client(SMTP, provider="microsoft")
+    assert token_request(person)["scope"] == "https://outlook.office.com/SMTP.Send offline_access"
+    application = client(SMTP, provider="microsoft", tenant="company.example", grant="client_credentials")
+    assert token_request(application)["scope"] == "https://outlook.office365.com/.default"
+
+
+def test_a_scope_that_was_given_is_asked_for_as_it_is() -> None:
+    own = client(SMTP, provider="oidc", issuer="https://login.company.example", grant="client_credentials", scope="smtp.send")
+    assert token_request(own)["scope"] == "smtp.send"
 
 
 def test_google_is_asked_for_a_refresh_token_and_refreshed_without_a_scope() -> None:
@@ -113,8 +138,13 @@ def test_secrets_go_by_https_or_stay_on_the_machine(url: str, safe: bool) -> Non
     ],
 )
 def test_a_refusal_of_the_provider_says_what_to_do(code: str, description: str, says: str) -> None:
-    assert says in (refusal_words(code, description) or "")
+    assert says in (refusal_words(code, description, IMAP) or "")
+
+
+def test_a_refusal_names_what_the_token_is_for() -> None:
+    assert "on the page of the SMTP identity" in (refusal_words("invalid_grant", "", SMTP) or "")
+    assert "the permission for SMTP" in (refusal_words("consent_required", "", SMTP) or "")
 
 
 def test_a_provider_that_is_busy_is_no_refusal() -> None:
-    assert refusal_words("temporarily_unavailable", "") is None
+    assert refusal_words("temporarily_unavailable", "", IMAP) is None

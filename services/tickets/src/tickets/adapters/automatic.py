@@ -1,0 +1,90 @@
+"""How many mails went out without a person in the last 24 hours, by recipient and by mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.api import TicketSettings
+from tickets.adapters.desk_settings import read_settings
+from tickets.adapters.tables import automatic_mails
+
+SETTINGS: Final = "tickets"
+SPAN: Final = timedelta(hours=24)
+_LOCKS: Final = text(
+    "select pg_advisory_xact_lock(k) from "
+    "(select hashtextextended('automatic:' || n, 0) k from unnest(cast(:names as text[])) n order by 1) s"
+)
+_COUNTS: Final = text(
+    """
+    select (select count(*) from automatic_mails where recipient = :recipient and at > :since) as to_recipient,
+        (select count(*) from automatic_mails where scanner_id = :scanner and at > :since) as of_mailbox,
+        exists (select 1 from automatic_mails where id = :id) as counted
+    """
+)
+_OLD: Final = text(
+    """
+    delete from automatic_mails where id in (
+        select id from automatic_mails where at <= :since order by at limit 100 for update skip locked)
+    """
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Mails in 24 hours."""
+
+    per_recipient: int
+    per_mailbox: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An automatic mail that wants to leave."""
+
+    id: str
+    recipient: str
+    """Folded."""
+    scanner_id: str
+
+
+async def read_limits(conn: AsyncConnection) -> Limits:
+    row = await read_settings(conn, SETTINGS)
+    fields = TicketSettings.model_fields
+    value = {
+        "automatic_per_sender": fields["automatic_per_sender"].default,
+        "automatic_per_mailbox": fields["automatic_per_mailbox"].default,
+    }
+    value |= row.value if row else {}
+    return Limits(value["automatic_per_sender"], value["automatic_per_mailbox"])
+
+
+async def hold(conn: AsyncConnection, wanted: Iterable[Counted]) -> None:
+    """Until the transaction ends, nobody else counts mails to these recipients or of these mailboxes.
+
+    Taken for all that a transaction may send at once, after the rows of its tickets are locked.
+    """
+    names = {name for one in wanted for name in (f"recipient:{one.recipient}", f"mailbox:{one.scanner_id}")}
+    if names:
+        await conn.execute(_LOCKS, {"names": sorted(names)})
+
+
+async def over_limit(conn: AsyncConnection, one: Counted, limits: Limits, at: datetime) -> str | None:
+    """Count the mail, under `hold`; why it may not leave, in plain words, where that would be too many. One counted before may."""
+    values = {"recipient": one.recipient, "scanner": one.scanner_id, "since": at - SPAN, "id": one.id}
+    counts = (await conn.execute(_COUNTS, values)).one()
+    if counts.counted:
+        return None
+    if counts.to_recipient >= limits.per_recipient:
+        return f"{counts.to_recipient} automatic mails went to this address in 24 hours, as many as the settings allow"
+    if counts.of_mailbox >= limits.per_mailbox:
+        return f"the mailbox sent {counts.of_mailbox} automatic mails in 24 hours, as many as the settings allow"
+    await conn.execute(_OLD, {"since": at - SPAN})
+    await conn.execute(insert(automatic_mails).values(id=one.id, recipient=one.recipient, scanner_id=one.scanner_id, at=at))
+    return None
