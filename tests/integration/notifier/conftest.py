@@ -40,11 +40,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 @pytest.fixture(scope="session")
-def settings(stack: TestStack, namespace: str, database_url: str, archive: Archive) -> dict[str, str]:
+def common_settings(stack: TestStack, archive: Archive) -> dict[str, str]:
+    """All but `NAMESPACE` and `DATABASE_URL`."""
     return {
         "KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
-        "NAMESPACE": namespace,
-        "DATABASE_URL": database_url,
         "ARCHIVE_URL": archive._url,
         "SERVICE_TOKEN": SERVICE_TOKEN,
         "SECRET_KEYS": new_ring(),
@@ -56,6 +55,11 @@ def settings(stack: TestStack, namespace: str, database_url: str, archive: Archi
         "CONNECT_TIMEOUT_SECONDS": "3",
         "IDLE_SECONDS": "1",
     }
+
+
+@pytest.fixture(scope="session")
+def settings(common_settings: dict[str, str], namespace: str, database_url: str) -> dict[str, str]:
+    return common_settings | {"NAMESPACE": namespace, "DATABASE_URL": database_url}
 
 
 @pytest.fixture(scope="session")

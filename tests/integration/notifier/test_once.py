@@ -35,11 +35,13 @@ def namespace(stack: TestStack) -> str:
 
 
 @pytest.fixture(scope="module")
-def running(stack: TestStack, namespace: str, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notifier]:
+def running(
+    stack: TestStack, namespace: str, common_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Notifier]:
     """A notifier that does not lose its patience while others are killed and started."""
     patience = {"COMMAND_TIMEOUT_SECONDS": "60", "DATA_TIMEOUT_SECONDS": "60", "CONNECT_TIMEOUT_SECONDS": "60"}
     own = {"NAMESPACE": namespace, "DATABASE_URL": stack.database_url(f"once_{uuid4().hex[:8]}")}
-    process = Notifier(settings | patience | own, tmp_path_factory.mktemp("once") / "notifier.log")
+    process = Notifier(common_settings | patience | own, tmp_path_factory.mktemp("once") / "notifier.log")
     process.command("migrate")
     try:
         process.start()
