@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from notifier.adapters.smtp import Connection, Patience, Server
+from notifier.domain.extensions import Letter
 from notifier.domain.schedule import Result
 from shared.api import SslMethod, SslType
 from tests.kit.smtp_drain import draining
@@ -24,6 +25,7 @@ MAILS: Final = 2000
 MAILS_EACH: Final = 400
 ASKED: Final = 4.0
 DATA: Final = b"Subject: Re: Printer - Ticket Id: 7\r\n\r\n" + b"The printer is on fire again, and nobody answers the telephone.\r\n" * 90
+LETTER: Final = Letter("help@help.example", ("anna@lakeside.example",), DATA)
 PATIENCE: Final = Patience(30, 30, 30)
 Send = Callable[[int, int], Awaitable[None]]
 
@@ -69,7 +71,7 @@ async def _alone(port: int, mails: int) -> None:
 async def _over_one(connection: Connection, mails: int) -> None:
     await connection.connect()
     for _ in range(mails):
-        verdicts = await connection.send("help@help.example", ["anna@lakeside.example"], DATA)
+        verdicts = await connection.send(LETTER)
         assert verdicts["anna@lakeside.example"].result is Result.SENT
     await connection.quit()
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.desk import SOON_S, Desk, new_mailbox
+from tests.kit.desk import SOON_S, Desk, delivery_report, new_mailbox
 from tests.kit.eventually import eventually
-from tests.kit.mail import compose, parse, submit
+from tests.kit.mail import compose, submit
 from tests.kit.stack import TestStack
 from tests.kit.system import System
 
@@ -34,40 +34,7 @@ def answered(desk: Desk, stack: TestStack) -> dict[str, Any]:
 
 
 def report(answered: dict[str, Any], desk: Desk, action: str, status: str) -> EmailMessage:
-    """A delivery status notification (RFC 3464) about the answer."""
-    lines = (
-        "From: Mail Delivery System <MAILER-DAEMON@mx.customer.example>",
-        f"To: {desk.address}",
-        f"Subject: Delivery status ({action})",
-        f"Message-ID: <{action}-{answered['ticket']}@mx.customer.example>",
-        "Date: Tue, 24 Nov 2026 10:00:00 +0000",
-        "Auto-Submitted: auto-replied",
-        "MIME-Version: 1.0",
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
-        "",
-        "--b",
-        "Content-Type: text/plain",
-        "",
-        "This is what became of your mail.",
-        "--b",
-        "Content-Type: message/delivery-status",
-        "",
-        "Reporting-MTA: dns; mx.customer.example",
-        "",
-        f"Final-Recipient: rfc822; {answered['to']}",
-        f"Action: {action}",
-        f"Status: {status}",
-        "Diagnostic-Code: smtp; 550 5.1.1 no such user here",
-        "",
-        "--b",
-        "Content-Type: text/rfc822-headers",
-        "",
-        f"Message-ID: {answered['message_id']}",
-        "",
-        "--b--",
-        "",
-    )
-    return parse("\r\n".join(lines).encode())
+    return delivery_report(desk.address, answered["to"], answered["message_id"], action, status)
 
 
 def came_back(desk: Desk, answered: dict[str, Any]) -> dict[str, Any]:

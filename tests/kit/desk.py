@@ -9,11 +9,12 @@ from uuid import uuid4
 
 from tests.kit.api import CREATE_RULE, UPDATE_RULE, Api
 from tests.kit.eventually import eventually
-from tests.kit.mail import Mailbox, compose, submit
+from tests.kit.mail import Mailbox, compose, parse, submit
 from tests.kit.stack import TestStack
 from tests.kit.system import System
 
 SOON_S: Final = 60.0
+WAITING: Final = frozenset({"queued", "accepted", "delayed"})
 ACKNOWLEDGE: Final = CREATE_RULE | {"action": {"type": "create_ticket", "acknowledge": True}}
 
 
@@ -43,6 +44,11 @@ class Desk:
     def messages(self, ticket_id: int) -> list[dict[str, Any]]:
         return self.api.all(f"/tickets/{ticket_id}/messages")
 
+    def told(self, ticket_id: int, field: str) -> list[str]:
+        """What the ticket's history says became of a field."""
+        entries = self.api.all(f"/tickets/{ticket_id}/history")
+        return [str(change["after"]) for entry in entries for change in entry["changes"] if change["field"] == field]
+
     def outcome(self, message_id: str) -> dict[str, Any]:
         """What the mail of this Message-ID became, once that is known."""
         return eventually(lambda: self._outcome(message_id), SOON_S, what=f"an outcome of {message_id}")
@@ -50,12 +56,51 @@ class Desk:
     def at_rest(self) -> bool:
         """Whether all that lies in the mailbox was read and became something, and all it wrote has left."""
         mails = self.mails()
-        read = len(mails) == len(self.mailbox.mails()) and all(mail["outcome"] for mail in mails)
-        return read and all(mail["state"] == "sent" for mail in self.outgoing())
+        if len(mails) != len(self.mailbox.mails()) or not all(mail["outcome"] for mail in mails):
+            return False
+        written = [one for ticket in self.tickets() for one in self.messages(ticket["id"]) if one["direction"] == "out"]
+        return all(one["delivery"] not in WAITING for one in written)
 
     def _outcome(self, message_id: str) -> dict[str, Any] | None:
         found: list[dict[str, Any]] = self.api.get("/mails", scanner_id=self.scanner_id, message_id=message_id)["items"]
         return found[0]["outcome"] if found else None
+
+
+def delivery_report(to: str, recipient: str, about: str, action: str = "failed", status: str = "5.1.1") -> EmailMessage:
+    """A mail server's report (RFC 3464) to `to` of what became of the mail with Message-ID `about` for its recipient."""
+    lines = (
+        "From: Mail Delivery System <MAILER-DAEMON@mx.customer.example>",
+        f"To: {to}",
+        f"Subject: Delivery status ({action})",
+        f"Message-ID: <{uuid4()}@mx.customer.example>",
+        "Date: Tue, 24 Nov 2026 10:00:00 +0000",
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+        "",
+        "--b",
+        "Content-Type: text/plain",
+        "",
+        "This is what became of your mail.",
+        "--b",
+        "Content-Type: message/delivery-status",
+        "",
+        "Reporting-MTA: dns; mx.customer.example",
+        "",
+        f"Final-Recipient: rfc822; {recipient}",
+        f"Action: {action}",
+        f"Status: {status}",
+        "Diagnostic-Code: smtp; 550 5.1.1 no such user here",
+        "",
+        "--b",
+        "Content-Type: text/rfc822-headers",
+        "",
+        f"Message-ID: {about}",
+        "",
+        "--b--",
+        "",
+    )
+    return parse("\r\n".join(lines).encode())
 
 
 def new_mailbox(mails: TestStack, address: str) -> Mailbox:
@@ -91,19 +136,30 @@ class Machine(ABC):
         submit(self._mails.smtp_host, self._mails.smtp_port, mail)
 
 
-class Responder(Machine):
-    """Answers each mail, as of somebody on vacation; a rude one (`fields` empty) does not say that it is a machine."""
+class Mute(Machine):
+    """Somebody who takes mails and writes none by itself."""
 
-    def __init__(self, mails: TestStack, **fields: str) -> None:
+    def take_up(self, mail: EmailMessage) -> None:
+        """Nothing is done about it."""
+
+
+class Responder(Machine):
+    """Answers each mail, as of somebody on vacation; a rude one (`fields` empty) does not say that it is a machine.
+
+    One that does not thread makes each answer look like a new question.
+    """
+
+    def __init__(self, mails: TestStack, *, threads: bool = True, **fields: str) -> None:
         super().__init__(mails)
+        self._threads = threads
         self._fields = fields
 
     def take_up(self, mail: EmailMessage) -> None:
-        about = str(mail["Message-ID"])
-        answer = compose(
-            self.address, str(mail["From"]), f"Re: {mail['Subject']}", "I am away.\n", in_reply_to=about, references=about, **self._fields
-        )
-        self.write(answer)
+        about, fields = str(mail["Message-ID"]), dict(self._fields)
+        if self._threads:
+            fields |= {"in_reply_to": about, "references": about}
+        subject = f"Re: {mail['Subject']}" if self._threads else f"Question {uuid4().hex[:6]}"
+        self.write(compose(self.address, str(mail["From"]), subject, "I am away.\n", **fields))
 
 
 class Forwarder(Machine):

@@ -7,7 +7,7 @@ import dataclasses
 from local import services
 from local.home import Home
 from local.processes import Launch
-from local.services import SERVICES, Service, Sources
+from local.services import NAMESPACE, SERVICES, Service, Sources
 from tests.kit.api import Api
 from tests.kit.stack import TestStack
 
@@ -28,18 +28,20 @@ class _Part(Service):
 class System:
     """Databases, topics and archive are made at `start`; `kill` and `restart` take a service's name."""
 
-    def __init__(self, stack: TestStack, home: Home, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, stack: TestStack, home: Home, settings: dict[str, str] | None = None, name: str = NAMESPACE) -> None:
+        """Two on one stack are two installations when their names differ."""
         self.stack = stack
         self.home = home
         home.prepare(needed_bytes=0)
-        self.sources = Sources(stack.kafka_bootstrap, {name: stack.database_url(f"system_{name}") for name in SERVICES})
-        self.parts = {name: _Part(home, name, self.sources, "", settings or {}) for name in SERVICES}
+        databases = {service: stack.database_url(f"{name}_{service}") for service in SERVICES}
+        self.sources = Sources(stack.kafka_bootstrap, databases, name)
+        self.parts = {service: _Part(home, service, self.sources, "", settings or {}) for service in SERVICES}
         self.api = Api(services.url(home, "console"))
 
     def start(self) -> None:
         """Returns when all five are ready and the API has a token."""
         services.make_archive(self.home)
-        services.apply_topics(self.sources.bootstrap)
+        services.apply_topics(self.sources.bootstrap, self.sources.namespace)
         for command in services.migrate(self.home, self.sources):
             command.wait()
         for part in self.parts.values():

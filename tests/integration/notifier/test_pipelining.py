@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from notifier.adapters.smtp import Connection, HandedOverError, Patience, Server, ServerProblemError, StaleError
+from notifier.domain.extensions import Letter
 from notifier.domain.schedule import Result
 from shared.api import SslMethod, SslType
 from tests.kit.smtp_script import CLOSE, SILENT, SmtpScript
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.connected
 SENDER = "help@help.example"
 ANNA, BRUNO, CARLA = "anna@lakeside.example", "bruno@bikes.example", "carla@cakes.example"
 DATA = b"Subject: hello\r\nMessage-ID: <1@help.example>\r\n\r\nhello\r\n.hidden\r\n"
+AUTOMATIC = Letter("", (ANNA,), DATA, bounces_to=SENDER)
 PLAIN = ("SIZE 1000000", "ENHANCEDSTATUSCODES")
 PATIENT, IMPATIENT = Patience(30, 30, 30), Patience(30, 0.5, 0.5)
 """The impatient one is for servers that never answer."""
@@ -41,7 +43,7 @@ async def connected(server: SmtpScript, patience: Patience = PATIENT, *, pipelin
 
 
 async def results(connection: Connection, *people: str, data: bytes = DATA) -> list[Result]:
-    verdicts = await connection.send(SENDER, people, data)
+    verdicts = await connection.send(Letter(SENDER, people, data))
     return [verdicts[one].result for one in people]
 
 
@@ -72,7 +74,7 @@ async def test_a_refused_recipient_is_the_right_one(server: SmtpScript, extensio
     server.extensions = extensions
     server.answers["rcpt"] = ["250 OK", "550-5.1.1 no\r\n550 5.1.1 such user", "451 4.3.0 later"]
     async with connected(server) as connection:
-        verdicts = await connection.send(SENDER, [ANNA, BRUNO, CARLA], DATA)
+        verdicts = await connection.send(Letter(SENDER, (ANNA, BRUNO, CARLA), DATA))
     assert [verdicts[one].result for one in (ANNA, BRUNO, CARLA)] == [Result.SENT, Result.PERMANENT, Result.TEMPORARY]
     assert verdicts[BRUNO].detail == "550 5.1.1 no 5.1.1 such user"
     assert [one.recipients for one in server.mails] == [[ANNA]]
@@ -117,7 +119,7 @@ async def test_recipients_beyond_the_limit_of_the_server_wait_for_the_next_dialo
 async def test_no_more_than_a_hundred_recipients_go_in_one_dialogue(server: SmtpScript) -> None:
     people = [f"p{number}@lakeside.example" for number in range(130)]
     async with connected(server) as connection:
-        verdicts = await connection.send(SENDER, people, DATA)
+        verdicts = await connection.send(Letter(SENDER, tuple(people), DATA))
     assert [verdicts[one].result for one in people] == [Result.SENT] * 100 + [Result.NEXT] * 30
 
 
@@ -133,7 +135,7 @@ async def test_good_bye_in_the_middle_ends_the_dialogue_and_nothing_is_handed_ov
     server.answers[point] = ["421 4.3.2 shutting down"]
     async with connected(server) as connection:
         with pytest.raises(ServerProblemError, match=r"421 4\.3\.2 shutting down") as raised:
-            await connection.send(SENDER, [ANNA, BRUNO], DATA)
+            await connection.send(Letter(SENDER, (ANNA, BRUNO), DATA))
         assert type(raised.value) is ServerProblemError
         assert not connection.open
         assert not connection.grouped  # which is no fault of sending in one piece
@@ -146,7 +148,7 @@ async def test_what_is_no_answer_breaks_the_dialogue_off(server: SmtpScript, poi
     server.answers[point] = [action]
     async with connected(server, IMPATIENT if action == SILENT else PATIENT) as connection:
         with pytest.raises(ServerProblemError) as raised:
-            await connection.send(SENDER, [ANNA, BRUNO], DATA)
+            await connection.send(Letter(SENDER, (ANNA, BRUNO), DATA))
         assert type(raised.value) is ServerProblemError
         assert not connection.open
     assert server.mails == []
@@ -157,7 +159,7 @@ async def test_after_the_mail_was_handed_over_nobody_knows(server: SmtpScript, a
     server.answers["end"] = [action]
     async with connected(server, IMPATIENT if action == SILENT else PATIENT) as connection:
         with pytest.raises(HandedOverError, match="the server may have the mail"):
-            await connection.send(SENDER, [ANNA], DATA)
+            await connection.send(Letter(SENDER, (ANNA,), DATA))
         assert not connection.open
 
 
@@ -173,7 +175,7 @@ async def test_a_server_that_gives_too_many_answers_is_not_believed(server: Smtp
     server.answers["rcpt"] = ["250 OK\r\n250 OK"]
     async with connected(server) as connection:
         with pytest.raises(ServerProblemError, match=r"answered DATA with '250 OK'|more answers than it was asked for"):
-            await connection.send(SENDER, [ANNA], DATA)
+            await connection.send(Letter(SENDER, (ANNA,), DATA))
         assert connection.grouped
     assert server.mails == []
 
@@ -183,7 +185,7 @@ async def test_a_connection_that_the_server_had_enough_of_is_stale(server: SmtpS
     async with connected(server) as connection:
         assert await results(connection, ANNA) == [Result.SENT]
         with pytest.raises(StaleError, match="enough mails"):
-            await connection.send(SENDER, [BRUNO], DATA)
+            await connection.send(Letter(SENDER, (BRUNO,), DATA))
 
 
 async def test_a_connection_that_was_idle_too_long_is_not_open(server: SmtpScript) -> None:
@@ -191,7 +193,7 @@ async def test_a_connection_that_was_idle_too_long_is_not_open(server: SmtpScrip
         assert await results(connection, ANNA) == [Result.SENT]
         server.hang_up()
         with pytest.raises(StaleError):
-            await connection.send(SENDER, [BRUNO], DATA)
+            await connection.send(Letter(SENDER, (BRUNO,), DATA))
         assert not connection.open
     assert len(server.mails) == 1
 
@@ -207,7 +209,7 @@ async def test_answers_without_end_are_cut(server: SmtpScript) -> None:
     server.answers["mail"] = ["250-more\r\n" * 50_000 + "250 OK"]
     async with connected(server) as connection:
         with pytest.raises(ServerProblemError):
-            await connection.send(SENDER, [ANNA], DATA)
+            await connection.send(Letter(SENDER, (ANNA,), DATA))
 
 
 async def test_a_large_mail_arrives_as_it_is(server: SmtpScript) -> None:
@@ -220,7 +222,7 @@ async def test_a_large_mail_arrives_as_it_is(server: SmtpScript) -> None:
 async def test_a_mail_larger_than_the_server_takes_is_not_even_begun(server: SmtpScript) -> None:
     server.extensions = ("PIPELINING", "SIZE 100")
     async with connected(server) as connection:
-        verdicts = await connection.send(SENDER, [ANNA], b"x" * 101)
+        verdicts = await connection.send(Letter(SENDER, (ANNA,), b"x" * 101))
         assert verdicts[ANNA].result is Result.PERMANENT
         assert "send fewer or smaller files" in verdicts[ANNA].detail
     assert server.commands("MAIL") == []
@@ -231,7 +233,7 @@ async def test_an_international_address_goes_where_it_is_offered(server: SmtpScr
     server.extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8") if offered else ("PIPELINING",)
     address = "jürgen@lakeside.example"
     async with connected(server) as connection:
-        verdicts = await connection.send(SENDER, [address], DATA)
+        verdicts = await connection.send(Letter(SENDER, (address,), DATA))
     assert verdicts[address].result is (Result.SENT if offered else Result.PERMANENT)
     assert ("SMTPUTF8" in verdicts[address].detail) is not offered
     assert [one.recipients for one in server.mails] == ([[address]] if offered else [])
@@ -239,15 +241,52 @@ async def test_an_international_address_goes_where_it_is_offered(server: SmtpScr
 
 async def test_the_empty_sender_of_automatic_mails(server: SmtpScript) -> None:
     async with connected(server) as connection:
-        await connection.send("", [ANNA], DATA)
+        await connection.send(AUTOMATIC)
     assert server.mails[0].sender == ""
     assert server.commands("MAIL")[0].startswith("MAIL FROM:<>")
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), PLAIN])
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        ("mail", "501 Invalid MAIL FROM address provided"),
+        ("mail", "550 5.1.7 empty senders are not taken"),
+        ("rcpt", "503 MAIL must come before RCPT"),
+        ("rcpt", "550 5.1.8 sender rejected"),
+    ],
+)
+async def test_a_server_that_takes_no_empty_sender_gets_an_address_and_is_asked_once(
+    server: SmtpScript, extensions: tuple[str, ...], point: str, words: str
+) -> None:
+    server.extensions, server.answers[point] = extensions, [words]
+    async with connected(server) as connection:
+        verdicts = [(await connection.send(AUTOMATIC))[ANNA] for _ in range(2)]
+    assert [one.result for one in verdicts] == [Result.SENT, Result.SENT]
+    assert all(f"return path {SENDER}" in one.detail for one in verdicts)
+    assert [one.sender for one in server.taken] == [SENDER, SENDER]
+    assert [one.split(" ")[1] for one in server.commands("MAIL")] == ["FROM:<>", f"FROM:<{SENDER}>", f"FROM:<{SENDER}>"]
+
+
+async def test_what_is_refused_with_an_address_too_is_refused(server: SmtpScript) -> None:
+    server.answers["mail"] = ["550 5.7.1 you are blocked", "550 5.7.1 you are blocked"]
+    async with connected(server) as connection:
+        assert (await connection.send(AUTOMATIC))[ANNA].result is Result.PERMANENT
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("words", ["550 5.1.1 no such user", "451 4.7.1 come back later"])
+async def test_a_recipient_refused_for_another_reason_is_not_tried_with_an_address(server: SmtpScript, words: str) -> None:
+    server.answers["rcpt"] = [words]
+    async with connected(server) as connection:
+        assert (await connection.send(AUTOMATIC))[ANNA].detail == words
+    assert len(server.commands("MAIL")) == 1
 
 
 async def test_the_id_the_server_gave_is_told(server: SmtpScript) -> None:
     server.answers["end"] = ["250 2.6.0 <other@server.example> [InternalId=1, Hostname=EX1] Queued mail for delivery"]
     async with connected(server) as connection:
-        verdicts = await connection.send(SENDER, [ANNA], DATA, "<1@help.example>")
+        verdicts = await connection.send(Letter(SENDER, (ANNA,), DATA), "<1@help.example>")
     assert verdicts[ANNA].alias == "<other@server.example>"
 
 
@@ -288,6 +327,6 @@ async def test_a_server_that_knows_only_helo_gets_its_mails(server: SmtpScript) 
 async def test_the_transcript_shows_the_last_lines(server: SmtpScript) -> None:
     server.answers["rcpt"] = ["550 5.1.1 no such user"]
     async with connected(server) as connection:
-        await connection.send(SENDER, [ANNA], DATA)
+        await connection.send(Letter(SENDER, (ANNA,), DATA))
         assert f"C: RCPT TO:<{ANNA}>" in connection.transcript
         assert "S: 550 5.1.1 no such user" in connection.transcript

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.compose import ComposeError, Identity, NoAddressError, compose, recipients, subject
+from notifier.domain.compose import ComposeError, Identity, NoAddressError, compose, recipients
 from shared.events import OutgoingMail, Quoted
+from shared.mail.answer_subject import answer_subject
 from shared.mail.model import Address
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -111,7 +112,7 @@ def test_both_texts_hold_answer_signature_and_quoted_history() -> None:
     ],
 )
 def test_subject_marks_are_not_doubled(title: str, expected: str) -> None:
-    assert subject(title, 57) == expected
+    assert answer_subject(title, 57) == expected
 
 
 def test_the_ticket_number_stays_plain_beside_encoded_words() -> None:
@@ -154,6 +155,22 @@ def test_the_answer_comes_back_to_the_mailbox_from_another_address() -> None:
     assert compose(outgoing(), other, AT).envelope_from == "office@company.example"
     chosen = Identity("Help", "help@company.example", reply_to="desk@company.example")
     assert read(outgoing(), chosen)["Reply-To"] == "desk@company.example"
+
+
+def test_the_answer_comes_back_to_the_ticket_where_the_server_takes_plus_addresses() -> None:
+    plus = Identity("Help", "help@company.example", plus_addressing=True)
+    assert read(outgoing(), plus)["Reply-To"] == "help+57@company.example"
+    assert read(outgoing(mode="acknowledgement"), plus)["Reply-To"] == "help+57@company.example"
+    other = Identity("Help", "help@company.example", address="office@company.example", plus_addressing=True)
+    assert read(outgoing(), other)["Reply-To"] == "help+57@company.example"
+    own = Address(name="Otto", address="otto@company.example")
+    assert read(outgoing(mode="personal", author=own), plus)["Reply-To"] is None
+
+
+@pytest.mark.parametrize("address", ["office", "", f"{'x' * 240}@company.example"])
+def test_a_mailbox_that_cannot_have_a_plus_address_gets_its_answers_all_the_same(address: str) -> None:
+    odd = Identity("Help", address, address="office@company.example", plus_addressing=True)
+    assert read(outgoing(), odd)["Reply-To"] in {None, address}
 
 
 def test_an_international_domain_is_written_in_ascii() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +39,15 @@ def test_it_goes_to_the_customer_with_his_copies_and_never_to_the_mailbox() -> N
     )
     assert [address.address for address in mail.to] == ["anna@customer.example"]
     assert [address.address for address in mail.cc] == ["Boss@customer.example"]
+
+
+def test_a_mailbox_gets_no_copy_by_its_address_with_a_tickets_number_either() -> None:
+    cc = people("help+7@company.example", "sales+7@company.example", "Help+T8@company.example", "anna+2@customer.example")
+    ticket = replace(TICKET, own=frozenset({"sales@company.example"}))
+    mail = compose("m", "<id@x>", "Hello", ticket, last(cc=cc))
+    assert [one.address for one in mail.cc] == ["anna+2@customer.example"]
+    copies, wrong = chosen(ticket, mail.to, mail.cc, ["anna+2@customer.example", "help+7@company.example"])
+    assert ([one.address for one in copies], wrong) == (["anna+2@customer.example"], ["help+7@company.example"])
 
 
 @pytest.mark.parametrize(

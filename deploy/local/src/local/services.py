@@ -34,6 +34,7 @@ class Sources:
     bootstrap: str
     databases: dict[str, str]
     """Service → SQLAlchemy URL."""
+    namespace: str = NAMESPACE
 
 
 def service_token(home: Home) -> str:
@@ -51,7 +52,7 @@ def environment(home: Home, service: str, sources: Sources, instance: str = "") 
     settings = {
         "DATABASE_URL": sources.databases[service],
         "KAFKA_BOOTSTRAP": sources.bootstrap,
-        "NAMESPACE": NAMESPACE,
+        "NAMESPACE": sources.namespace,
         "ARCHIVE_URL": home.archive.as_uri(),
         "HOST": LOOPBACK,
         "PORT": str(home.ports.get(instance or service)),
@@ -136,12 +137,12 @@ def migrate(home: Home, sources: Sources) -> list[Command]:
     return [Command(home, f"migrate-{s}", [s, "migrate"], environment(home, s, sources)) for s in behind]
 
 
-def apply_topics(bootstrap: str) -> None:
+def apply_topics(bootstrap: str, namespace: str = NAMESPACE) -> None:
     """In this process: another one would take a second only to load Kafka's client. Raises StackError."""
     from shared import topics  # its events are pydantic models: not for `status` and `send` to wait for
 
     try:
-        asyncio.run(topics.apply(bootstrap, NAMESPACE))
+        asyncio.run(topics.apply(bootstrap, namespace))
     except (KafkaError, OSError) as error:
         message = f"Kafka at {bootstrap} did not take the topics: {error}"
         raise StackError(message) from error

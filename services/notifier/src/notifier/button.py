@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Connection, Patience, ServerProblemError
+from notifier.domain.extensions import Letter
 from notifier.domain.headers import mailbox
 from notifier.domain.schedule import Result
 from notifier.domain.trial import trial
@@ -55,7 +56,7 @@ async def _send(connection: Connection, sender: Row[Any], address: str, to: str)
     """What the server has against it."""
     author, recipient = mailbox(address) or "", mailbox(to) or ""
     message_id, data = trial(author, sender.display_name, recipient, utc_now())
-    verdict = (await connection.send(author, [recipient], data, message_id))[recipient]
+    verdict = (await connection.send(Letter(author, (recipient,), data), message_id))[recipient]
     taken = verdict.result is Result.SENT
     connection.steps.append(f"mail to {recipient}: {'ok' if taken else 'failed'}")
     return None if taken else verdict.detail

@@ -14,6 +14,7 @@ from notifier.adapters import senders
 from notifier.adapters.chosen_templates import ChosenTemplates, chosen_templates
 from notifier.adapters.results import Results, Try
 from notifier.domain.compose import TEMPLATES, Composed, ComposeError, Identity, NoAddressError, compose
+from notifier.domain.extensions import Letter
 from notifier.domain.schedule import Result, Verdict
 from notifier.files import read_files
 from shared.archive import Archive
@@ -38,10 +39,16 @@ class Ready:
     envelope_from: str
     mime_key: str
     data: bytes
+    bounces_to: str = ""
+    """For an automatic mail, which has a blank `envelope_from`: an address that bounces may come back to."""
     text: str | None = None
     """What an acknowledgement says."""
     problem: str | None = None
     """Why its template was not used."""
+
+    def letter(self, people: Sequence[str]) -> Letter:
+        """To these of its recipients."""
+        return Letter(self.envelope_from, tuple(people), self.data, self.bounces_to)
 
 
 class Deliverer:
@@ -57,7 +64,7 @@ class Deliverer:
         """Bytes for each mail, in order. A mail that cannot be made is settled by itself and left out."""
         new = [row for row in rows if row.mime_key is None]
         async with self._outbox.engine.connect() as conn:
-            who = await senders.identities(conn, {row.scanner_id for row in new}, sender)
+            who = await senders.identities(conn, {row.scanner_id for row in rows}, sender)
             chosen = await chosen_templates(conn, {row.scanner_id for row in new})
         made: dict[str, Composed] = {}
         waiting: list[tuple[str, bytes]] = []
@@ -70,7 +77,8 @@ class Deliverer:
                     await self._archive.put_many(waiting)
                     waiting = []
         await self._archive.put_many(waiting)
-        return [ready for row in rows if row.mime_key or row.id in made if (ready := await self._ready(row, made.get(row.id)))]
+        known = [row for row in rows if row.mime_key or row.id in made]
+        return [ready for row in known if (ready := await self._ready(row, made.get(row.id), who[row.scanner_id].mailbox))]
 
     async def _compose(self, row: Row[Any], identity: Identity, chosen: ChosenTemplates) -> Composed | None:
         """Without an address the mail waits for one; what can never be a mail has failed; what we stumble over is tried later."""
@@ -90,7 +98,7 @@ class Deliverer:
             self._refuse(row, Result.TEMPORARY, f"the mail could not be made: {type(error).__name__}")
         return None
 
-    async def _ready(self, row: Row[Any], composed: Composed | None) -> Ready | None:
+    async def _ready(self, row: Row[Any], composed: Composed | None, bounces_to: str | None) -> Ready | None:
         """After a crash between archive and ledger the archive's copy is the one that counts."""
         key = row.mime_key or sent_key(row)
         try:
@@ -100,8 +108,8 @@ class Deliverer:
             self._refuse(row, Result.TEMPORARY, f"its bytes cannot be read from the archive ({key}): {type(error).__name__}")
             return None
         if composed is None:
-            return Ready(row, row.envelope_from, key, data, row.text)
-        return Ready(row, composed.envelope_from, key, data, composed.text, composed.problem)
+            return Ready(row, row.envelope_from, key, data, bounces_to or "", row.text)
+        return Ready(row, composed.envelope_from, key, data, bounces_to or "", composed.text, composed.problem)
 
     def _refuse(self, row: Row[Any], result: Result, reason: str, *, patient: bool = False) -> None:
         self._results.add(row.id, Try(self._clock(), {}, Verdict(result, reason), patient=patient))

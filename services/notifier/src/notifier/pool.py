@@ -65,7 +65,7 @@ class Pool:
 
     async def _over(self, connection: Connection, ready: Ready, people: Sequence[str]) -> dict[str, Verdict]:
         try:
-            return await connection.send(ready.envelope_from, people, ready.data, ready.row.message_id)
+            return await connection.send(ready.letter(people), ready.row.message_id)
         except asyncio.CancelledError:
             connection.abort()
             raise

@@ -159,6 +159,7 @@ async def answering(conn: AsyncConnection, ticket_id: int, person: Person, polic
 async def _choices(conn: AsyncConnection, found: Situation) -> list[CopyChoice]:
     """Who gets a copy, and who else takes part and might."""
     ticked = [CopyChoice(address=one.address, name=one.name, ticked=True) for one in found.copies]
-    known = {address_key(one.address) for one in [*found.to, *found.copies]} | found.ticket.own
-    others = [one for one in await participants_of(conn, found.ticket.ticket_id) if one not in known and is_recipient(one)]
+    known = {address_key(one.address) for one in [*found.to, *found.copies]}
+    people = [one for one in await participants_of(conn, found.ticket.ticket_id) if one not in known and is_recipient(one)]
+    others = [one for one in people if not found.ticket.is_ours(one)]
     return [*ticked, *(CopyChoice(address=one, ticked=False) for one in others)]

@@ -153,3 +153,6 @@ class OutgoingDetail(Outgoing):
     history: list[OutgoingTry] = Field(default=[], description="The newest 100 tries, newest first")
     aliases: list[str] = Field(default=[], description="Message-IDs that servers gave it instead")
     made: bool = Field(default=False, description="Whether its bytes are made: `/outgoing/{id}/raw` has them")
+    waits_for: str | None = Field(default=None, description="Id of an earlier answer of its ticket that goes first")
+    retryable: bool = Field(default=False, description="Whether `/outgoing/{id}/retry` would try it again now")
+    cancellable: bool = Field(default=False, description="Whether taking the answer back can still keep it from somebody")

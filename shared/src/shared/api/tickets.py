@@ -147,6 +147,9 @@ class TicketSettings(ApiModel):
     undo_seconds: int = Field(default=10, ge=0, le=300, description="How long an answer waits, so that it can be taken back")
     automatic_per_sender: int = Field(default=3, ge=0, le=100, description="Automatic mails to one address in 24 hours")
     automatic_per_mailbox: int = Field(default=1000, ge=0, le=1_000_000, description="Automatic mails of one mailbox in 24 hours")
+    acknowledge_unchecked: bool = Field(
+        default=True, description="Acknowledge also where the mailbox's provider does not write whether the sender is authentic"
+    )
     version: int = 1
 
 
@@ -159,6 +162,7 @@ class TicketSettingsPatch(ApiModel):
     undo_seconds: int | None = Field(default=None, ge=0, le=300)
     automatic_per_sender: int | None = Field(default=None, ge=0, le=100)
     automatic_per_mailbox: int | None = Field(default=None, ge=0, le=1_000_000)
+    acknowledge_unchecked: bool | None = None
 
 
 class TicketFilter(ApiModel):
@@ -280,6 +284,7 @@ class DraftIn(ApiModel):
     mode: Literal["info", "personal", "note"] = "info"
     cc: Copies | None = None
     attachments: AttachmentIds = []
+    quote: bool = Field(default=True, description="Whether the customer's last mail is to be quoted")
 
 
 class Draft(DraftIn):

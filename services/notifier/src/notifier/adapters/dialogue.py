@@ -11,7 +11,7 @@ from typing import Final
 
 from notifier.adapters.wire import CLOSING, Wire, WireError
 from notifier.domain.extensions import Letter, Offer, mail_command, on_the_wire, refusal
-from notifier.domain.replies import Reply, recipient_verdict, verdict
+from notifier.domain.replies import Reply, recipient_verdict, refuses_sender, verdict
 from notifier.domain.schedule import Result, Verdict
 
 GO_AHEAD: Final = 354
@@ -19,6 +19,7 @@ MOST_RECIPIENTS: Final = 100
 """So many every server takes in one mail (RFC 5321, 4.5.3.1.8)."""
 NOT_ALLOWED: Final = frozenset({454, 530, 534, 535, 538})
 """Authentication is missing or refused (RFC 4954, 6): the identity is wrong, not the mail."""
+NO_EMPTY_PATH: Final = "(sent with the return path {}: the server takes no empty one)"
 ENOUGH: Final = Verdict(Result.NEXT, "in the next dialogue: this one has its fill of recipients")
 
 
@@ -56,6 +57,7 @@ class Dialogue:
         self._times = times
         self._pipelining = pipelining and offer.pipelining
         self._begun = False
+        self._takes_empty_path = True
         self.grouped = False
         """Whether the last commands went in one piece, so that a server which lies about PIPELINING may have stumbled over them."""
         self.accepted: Reply | None = None
@@ -67,15 +69,30 @@ class Dialogue:
         refused = refusal(self._offer, letter)
         if refused is not None:
             return dict.fromkeys(letter.recipients, refused)
-        now = Letter(letter.sender, letter.recipients[:MOST_RECIPIENTS], letter.data)
-        try:
-            opening = await self._open(now)
-        except WireError as error:
-            raise BrokenOffError(str(error)) from error
-        verdicts = dict.fromkeys(letter.recipients[MOST_RECIPIENTS:], ENOUGH) | await self._finish(now, opening)
+        now = replace(letter, recipients=letter.recipients[:MOST_RECIPIENTS])
+        verdicts = dict.fromkeys(letter.recipients[MOST_RECIPIENTS:], ENOUGH) | await self._with_a_path_it_takes(now)
         if any(one.result is Result.SENT for one in verdicts.values()):
             return verdicts
         return {name: _refused(one) for name, one in verdicts.items()}
+
+    async def _with_a_path_it_takes(self, letter: Letter) -> dict[str, Verdict]:
+        """Some submission servers take no empty reverse-path: an automatic mail goes there with an address that only notes bounces."""
+        if letter.sender or not letter.bounces_to:
+            return (await self._try(letter))[0]
+        if self._takes_empty_path:
+            verdicts, opening = await self._try(letter)
+            if not refuses_sender(opening.mail, opening.people):
+                return verdicts
+            self._takes_empty_path = False
+        verdicts, _ = await self._try(replace(letter, sender=letter.bounces_to))
+        return {name: replace(one, detail=f"{one.detail} {NO_EMPTY_PATH.format(letter.bounces_to)}") for name, one in verdicts.items()}
+
+    async def _try(self, letter: Letter) -> tuple[dict[str, Verdict], _Opening]:
+        try:
+            opening = await self._open(letter)
+        except WireError as error:
+            raise BrokenOffError(str(error)) from error
+        return await self._finish(letter, opening), opening
 
     async def _open(self, letter: Letter) -> _Opening:
         """All before the mail itself. A transaction left open by the mail before is ended first, in the same piece."""

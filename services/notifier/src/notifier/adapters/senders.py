@@ -106,6 +106,7 @@ def _identity(name: str, address: str, sender: Row[Any]) -> Identity:
         display_name=sender.display_name,
         reply_to=sender.reply_to,
         signature=sender.signature,
+        plus_addressing=sender.plus_addressing,
     )
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,14 +109,14 @@ class Connection:
             client.close()
             raise
 
-    async def send(self, sender: str, recipients: Sequence[str], data: bytes, message_id: str = "") -> dict[str, Verdict]:
+    async def send(self, letter: Letter, message_id: str = "") -> dict[str, Verdict]:
         """One mail; the verdict for each recipient. Raises ServerProblemError when the dialogue broke off."""
         if self._dialogue is None:
             raise ServerProblemError("not connected")
         used, self._mails = self._mails, self._mails + 1
         where = f"{self._server.host}:{self._server.port}"
         try:
-            verdicts = await self._dialogue.send(Letter(sender, tuple(recipients), data))
+            verdicts = await self._dialogue.send(letter)
         except BrokenOffError as error:
             kind = StaleError if used else ServerProblemError
             raise kind(f"{where}: {_reason(error)}") from error

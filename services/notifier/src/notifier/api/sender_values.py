@@ -34,6 +34,9 @@ def check(stored: Mapping[str, Any], *, has_secret: bool) -> None:
     for name in ("address", "reply_to"):
         if stored[name] and mailbox(stored[name]) is None:
             raise ProblemError(422, "Not a mail address", f"{name}: {stored[name]!r} is no address that mail can be sent from.")
+    if stored["reply_to"] and stored["plus_addressing"]:
+        advice = "plus_addressing: answers go either to reply_to or to the mailbox with the ticket's number; leave one of the two out."
+        raise ProblemError(422, "Two places to answer to", advice)
     if stored["auth"] == "password" and not stored["username"]:
         raise ProblemError(422, "A user name is missing", "username: auth `password` needs one; auth `none` logs in nowhere.")
     oauth = stored["oauth"]

@@ -14,20 +14,16 @@ from notifier.domain.structure import Entity
 from notifier.domain.templates import Rendered, Texts, Values, render_or_default
 from shared.api import TemplateKind
 from shared.events import OutgoingMail, OutgoingMode
+from shared.mail.answer_subject import answer_subject, bare_title
 from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Address
-from shared.mail.words import no_bidi
 
-MAX_TITLE = 250
 MAX_TOLD = 20_000
 """Characters of an acknowledgement's text that are told."""
 AUTOMATIC = {OutgoingMode.ACKNOWLEDGEMENT: "auto-replied", OutgoingMode.NOTICE: "auto-generated"}
 """Their Auto-Submitted (RFC 3834, 5). An answer has none: a person wrote it."""
 TEMPLATES = {OutgoingMode.INFO: TemplateKind.ANSWER, OutgoingMode.ACKNOWLEDGEMENT: TemplateKind.ACKNOWLEDGEMENT}
 """Whose text is made by a template of the mailbox."""
-
-_REPLY = re.compile(r"^(?:(?:re|aw|antw|sv|r|rif)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
-_TOKEN = re.compile(r"[\s–-]*\[?\bTicket Id:\s*\d+\b\]?", re.IGNORECASE)
 
 
 class ComposeError(Exception):
@@ -48,6 +44,12 @@ class Identity:
     display_name: str = ""
     reply_to: str = ""
     signature: str = ""
+    plus_addressing: bool = False
+
+    @property
+    def mailbox(self) -> str | None:
+        """Its address as SMTP takes it; None where nobody told one."""
+        return headers.mailbox(self.address or self.mailbox_address)
 
 
 @dataclass(frozen=True)
@@ -62,24 +64,13 @@ class Composed:
     """Why its template was not used."""
 
 
-def subject(title: str, ticket_id: int) -> str:
-    """`Re: <title> - Ticket Id: <n>`. Marks the title brought along are taken out: a second number would name another ticket."""
-    bare = _bare(title)
-    return f"Re: {bare} - Ticket Id: {ticket_id}" if bare else f"Re: Ticket Id: {ticket_id}"
-
-
 def subject_of(mail: OutgoingMail, rendered: str = "") -> str:
     """As its mode has it: a personal answer names no ticket, an acknowledgement's template may have one of its own."""
     if mail.mode is OutgoingMode.PERSONAL:
-        return f"Re: {_bare(mail.title)}".rstrip()
+        return f"Re: {bare_title(mail.title)}".rstrip()
     if mail.mode is OutgoingMode.NOTICE:
         return f"Answer not delivered - Ticket Id: {mail.ticket_id}"
-    return rendered or subject(mail.title, mail.ticket_id)
-
-
-def _bare(title: str) -> str:
-    bare = _REPLY.sub("", _TOKEN.sub("", no_bidi(headers.one_line(title))).strip()).strip()
-    return f"{bare[:MAX_TITLE].rstrip()}…" if len(bare) > MAX_TITLE else bare
+    return rendered or answer_subject(mail.title, mail.ticket_id)
 
 
 def recipients(mail: OutgoingMail) -> dict[str, str | None]:
@@ -107,10 +98,9 @@ def _sender(mail: OutgoingMail, identity: Identity) -> Address:
         if (own := headers.mailbox(author.address)) is None:
             raise ComposeError("its author has no mail address of their own to send it from: set one on their own page, and answer again")
         return Address(name=author.name, address=own)
-    known = headers.mailbox(identity.address or identity.mailbox_address)
-    if known is None:
+    if identity.mailbox is None:
         raise NoAddressError(f"set the address of the mailbox {identity.mailbox_name!r}, or of its SMTP identity: no mail goes without one")
-    return Address(name=identity.display_name or identity.mailbox_name, address=known)
+    return Address(name=identity.display_name or identity.mailbox_name, address=identity.mailbox)
 
 
 def _rendered(mail: OutgoingMail, identity: Identity, template: Texts | None) -> tuple[Rendered, str | None]:
@@ -145,17 +135,24 @@ def _envelope(mail: OutgoingMail, identity: Identity, sender: Address, rendered:
         raise ComposeError("none of its recipients is an address")
     lines = [headers.field("From", headers.address_tokens([sender]))]
     lines += [headers.field(label, tokens) for label, tokens in (("To", to), ("Cc", cc)) if tokens]
-    if mail.mode is not OutgoingMode.PERSONAL and (reply_to := _reply_to(identity, sender.address)):
+    if mail.mode is not OutgoingMode.PERSONAL and (reply_to := _reply_to(identity, mail.ticket_id, sender.address)):
         lines.append(f"Reply-To: {reply_to}")
     return [*lines, headers.field("Subject", headers.text_tokens(subject_of(mail, rendered)))]
 
 
-def _reply_to(identity: Identity, sender: str) -> str | None:
-    """The identity's own; else the mailbox, where the mail is from another address: the answer must come back to it."""
+def _reply_to(identity: Identity, ticket_id: int, sender: str) -> str | None:
+    """The identity's own; else the mailbox, with the ticket's number where its server takes that (RFC 5233).
+
+    The bare mailbox only where the mail is from another address: the answer must come back to it.
+    """
     if identity.reply_to:
         return headers.mailbox(identity.reply_to)
     back = headers.mailbox(identity.mailbox_address)
-    return back if back and back.casefold() != sender.casefold() else None
+    if back is None:
+        return None
+    local, at, domain = back.rpartition("@")
+    numbered = headers.mailbox(f"{local}+{ticket_id}{at}{domain}") if identity.plus_addressing else None
+    return numbered or (back if back.casefold() != sender.casefold() else None)
 
 
 def _threading(mail: OutgoingMail, at: datetime) -> list[str]:

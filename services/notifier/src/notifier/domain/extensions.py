@@ -47,6 +47,8 @@ class Letter:
     sender: str
     recipients: tuple[str, ...]
     data: bytes
+    bounces_to: str = ""
+    """The reverse-path where the server takes no empty one; blank where there is none either."""
 
     @property
     def international(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -11,6 +12,8 @@ from notifier.domain.headers import message_ids, one_line
 from notifier.domain.schedule import Result, Verdict
 
 DETAIL_CHARS: Final = 500
+_BAD_SEQUENCE: Final = 503
+_BAD_SENDER: Final = frozenset({"5.1.7", "5.1.8"})
 LONGEST_TOLD: Final = timedelta(hours=1)
 
 _TOO_MANY_CODES: Final = frozenset({452, 552})
@@ -67,6 +70,16 @@ def recipient_verdict(reply: Reply, taken_before: int) -> Verdict:
     if reply.code == 552:
         return Verdict(Result.TEMPORARY, reply.words)
     return verdict(reply)
+
+
+def refuses_sender(mail: Reply, people: Sequence[Reply]) -> bool:
+    """Whether the mail was refused for good because of its reverse-path: to MAIL, or later, to each recipient.
+
+    Amazon SES and others take no empty one (501 to MAIL); some take it for no MAIL at all (503 to RCPT), or speak of it there (RFC 3463).
+    """
+    if not mail.taken:
+        return 500 <= mail.code < 600
+    return bool(people) and all(one.code == _BAD_SEQUENCE or one.status in _BAD_SENDER for one in people)
 
 
 def is_one_too_many(reply: Reply) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +11,7 @@ from shared.events import CommandMail, OutgoingMail, Quoted
 from shared.mail.model import Address
 from shared.mail.words import one_line
 from tickets.domain.keys import address_key, is_mail_address
+from tickets.domain.plus import is_ours
 
 MAX_REFERENCES: Final = 20
 MAX_QUOTED_BYTES: Final = 64 * 1024
@@ -55,6 +55,10 @@ class Answered:
     removed: frozenset[str] = frozenset()
     """Keys of watchers an operator took off."""
 
+    def is_ours(self, address: str) -> bool:
+        """A mailbox's address, with or without a ticket's number: what goes there would come back to us."""
+        return is_ours(address, self.own | {address_key(self.own_address)})
+
 
 def compose(message_id: str, mail_id: str, text: str, ticket: Answered, last: LastMail) -> OutgoingMail:
     """`message_id` is the ticket message's id, `mail_id` the Message-ID header with brackets. `to` may come out empty."""
@@ -79,24 +83,21 @@ def recipients(ticket: Answered, last: LastMail) -> tuple[list[Address], list[Ad
 
     A Cc that an operator took off the ticket gets none.
     """
-    own = ticket.own | {address_key(ticket.own_address)}
-    asked = _clean(last.reply_to, own) or _clean([last.sender], own)
-    customer = _clean([Address(address=ticket.sender)], own)
+    asked = _clean(last.reply_to, ticket) or _clean([last.sender], ticket)
+    customer = _clean([Address(address=ticket.sender)], ticket)
     same = address_key(last.sender.address) == address_key(ticket.sender)
     to = asked if same or not customer else customer
-    taken = own | {address_key(address.address) for address in to}
     copied = [address for address in last.cc if address_key(address.address) not in ticket.removed]
-    return to, _clean([*asked, *copied, *ticket.watchers], taken)[: MAX_RECIPIENTS - len(to)]
+    return to, _clean([*asked, *copied, *ticket.watchers], ticket, to)[: MAX_RECIPIENTS - len(to)]
 
 
 def chosen(ticket: Answered, to: Sequence[Address], offered: Sequence[Address], wanted: Sequence[str]) -> tuple[list[Address], list[str]]:
     """Who of `wanted` gets a copy, by the name they were offered under; and those that cannot: no address, or a mailbox of ours."""
     names = {address_key(one.address): one for one in offered}
-    own = ticket.own | {address_key(ticket.own_address)}
     keys = {address_key(one): one for one in wanted}
-    wrong = [one for key, one in keys.items() if key in own or not is_recipient(one_line(one))]
+    wrong = [one for key, one in keys.items() if ticket.is_ours(one) or not is_recipient(one_line(one))]
     copied = [names.get(key, Address(address=one_line(one))) for key, one in keys.items() if one not in wrong]
-    return _clean(copied, {address_key(one.address) for one in to})[: MAX_RECIPIENTS - len(to)], wrong
+    return _clean(copied, ticket, to)[: MAX_RECIPIENTS - len(to)], wrong
 
 
 def is_recipient(address: str) -> bool:
@@ -123,12 +124,13 @@ def cut(text: str, limit: int) -> str:
     return text if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
 
 
-def _clean(addresses: Sequence[Address], without: AbstractSet[str]) -> list[Address]:
-    """Usable addresses, each once, on one line each, at most MAX_RECIPIENTS."""
+def _clean(addresses: Sequence[Address], ticket: Answered, taken: Sequence[Address] = ()) -> list[Address]:
+    """Usable addresses but our own and those taken, each once, on one line each, at most MAX_RECIPIENTS."""
+    without = {address_key(address.address) for address in taken}
     found: dict[str, Address] = {}
     for written in addresses:
         address = Address(name=one_line(written.name), address=one_line(written.address))
         key = address_key(address.address)
-        if key and key not in without and not any(sign in address.address for sign in SEPARATORS):
+        if key and key not in without and not ticket.is_ours(address.address) and not any(sign in address.address for sign in SEPARATORS):
             found.setdefault(key, address)
     return list(found.values())[:MAX_RECIPIENTS]
