@@ -20,6 +20,8 @@ CHROMIUM = os.environ.get("MAILCONVERTER_CHROMIUM", "/usr/bin/chromium")
 SERVICE_TOKEN = "a-service-token-of-tests"
 ADMINISTRATOR = ("Otto Berg", "otto@company.example", "correct horse battery")
 PATIENCE_MS = 10_000
+NAVIGATION_MS = 30_000
+"""A page on a busy machine: no test asks how soon it comes."""
 NOBODY_LISTENS = "127.0.0.1:9"
 """Kafka is away: what is live is told by the test itself."""
 
@@ -88,4 +90,5 @@ def new_context(browser: Browser, state: dict[str, object] | None, **options: ob
     """A browser of somebody's own; German holidays and other zones are not what these tests are about."""
     context = browser.new_context(storage_state=state, locale="en-GB", timezone_id="UTC", **options)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
+    context.set_default_navigation_timeout(NAVIGATION_MS)
     return context

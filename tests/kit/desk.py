@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from email.message import EmailMessage
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from tests.kit.api import CREATE_RULE, UPDATE_RULE, Api
 from tests.kit.eventually import eventually
 from tests.kit.mail import Mailbox, compose, parse, submit
-from tests.kit.stack import TestStack
 from tests.kit.system import System
 
 SOON_S: Final = 60.0
+PASSWORD: Final = "secret"
 WAITING: Final = frozenset({"queued", "accepted", "delayed"})
 ACKNOWLEDGE: Final = CREATE_RULE | {"action": {"type": "create_ticket", "acknowledge": True}}
+
+
+class MailServer(Protocol):
+    """Takes mails by SMTP, gives them by IMAP: the test stack's own, or Debian's Postfix and Dovecot (`tests.kit.mail_system`)."""
+
+    @property
+    def imap_host(self) -> str: ...
+
+    @property
+    def imap_port(self) -> int: ...
+
+    @property
+    def smtp_host(self) -> str: ...
+
+    @property
+    def smtp_port(self) -> int: ...
+
+    def create_mail_user(self, email: str, password: str) -> None:
+        """A mailbox; its login is the address."""
+        ...
 
 
 class Desk:
     """Reads a new mailbox of `mails`' server; answers leave at once, and every ticket it opens is acknowledged if wanted."""
 
-    def __init__(self, system: System, mails: TestStack, *, acknowledge: bool = True) -> None:
+    def __init__(self, system: System, mails: MailServer, *, acknowledge: bool = True) -> None:
         self.api: Api = system.api
         self.address = f"help-{uuid4().hex[:8]}@desk.example"
         self.mailbox = new_mailbox(mails, self.address)
@@ -103,15 +123,15 @@ def delivery_report(to: str, recipient: str, about: str, action: str = "failed",
     return parse("\r\n".join(lines).encode())
 
 
-def new_mailbox(mails: TestStack, address: str) -> Mailbox:
-    mails.create_mail_user(address, "secret")
-    return Mailbox(mails.imap_host, mails.imap_port, address, "secret")
+def new_mailbox(mails: MailServer, address: str) -> Mailbox:
+    mails.create_mail_user(address, PASSWORD)
+    return Mailbox(mails.imap_host, mails.imap_port, address, PASSWORD)
 
 
 class Machine(ABC):
     """A mailbox whose mails a machine takes up, each once: `run` it until nobody writes any more."""
 
-    def __init__(self, mails: TestStack) -> None:
+    def __init__(self, mails: MailServer) -> None:
         self.address = f"anna-{uuid4().hex[:8]}@customer.example"
         self._inbox = new_mailbox(mails, self.address)
         self._mails = mails
@@ -149,7 +169,7 @@ class Responder(Machine):
     One that does not thread makes each answer look like a new question.
     """
 
-    def __init__(self, mails: TestStack, *, threads: bool = True, **fields: str) -> None:
+    def __init__(self, mails: MailServer, *, threads: bool = True, **fields: str) -> None:
         super().__init__(mails)
         self._threads = threads
         self._fields = fields
@@ -165,7 +185,7 @@ class Responder(Machine):
 class Forwarder(Machine):
     """Sends each mail on as it is (RFC 5322, 3.6.6) to whom it is told."""
 
-    def __init__(self, mails: TestStack, to: str) -> None:
+    def __init__(self, mails: MailServer, to: str) -> None:
         super().__init__(mails)
         self._to = to
 

@@ -128,6 +128,8 @@ class Setup:
     """Where access tokens are checked (RFC 7662), for the mechanisms xoauth2 and oauthbearer."""
     masters: bool = False
     """Whether everybody may open every mailbox, by SASL's authorization identity."""
+    password: str = PASSWORD
+    """Of every user."""
 
 
 PLAIN = Setup()
@@ -144,7 +146,7 @@ def find() -> str | None:
 
 
 class Dovecot:
-    """Every user exists, with the password PASSWORD."""
+    """Every user exists."""
 
     def __init__(self, folder: Path, setup: Setup = PLAIN) -> None:
         self.folder = folder
@@ -194,7 +196,7 @@ class Dovecot:
     def _signing_in(self) -> dict[str, str]:
         setup = self.setup
         ssl = ENCRYPTED.format(certificate=setup.certificate) if setup.certificate else "ssl = no"
-        passdbs = [MASTERS.format(password=PASSWORD)] if setup.masters else []
+        passdbs = [MASTERS.format(password=setup.password)] if setup.masters else []
         if setup.introspection:
             (self.folder / "oauth2.conf").write_text(INTROSPECTION.format(introspection=setup.introspection))
             passdbs.append(BY_TOKEN.format(folder=self.folder))
@@ -204,7 +206,7 @@ class Dovecot:
             "mechanisms": setup.mechanisms,
             "plaintext_disabled": plaintext_disabled,
             "passdbs": "\n".join(passdbs),
-            "password": PASSWORD,
+            "password": setup.password,
         }
 
     def log(self) -> str:

@@ -49,7 +49,7 @@ async def subjects(api: httpx.AsyncClient, scanner_id: str, *wanted: str) -> Non
         items = (await api.get("/mails", params={"scanner_id": scanner_id})).json()["items"]
         return sorted(one["subject"] for one in items) == sorted(wanted)
 
-    await eventually_async(check, seconds=30, what=str(wanted))
+    await eventually_async(check, seconds=60, what=str(wanted))
 
 
 async def test_a_mail_is_published_within_a_second_or_so_of_its_arrival(settings: Settings, dovecot: Dovecot, user: str) -> None:
