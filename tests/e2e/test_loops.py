@@ -52,8 +52,8 @@ def talk_of(desk: Desk, machine: Machine) -> None:
 
 
 def _quiet(desk: Desk, machine: Machine) -> bool:
-    """The machine is asked again after the desk: what came meanwhile goes on."""
-    return machine.at_rest() and desk.at_rest() and machine.at_rest()
+    """Whether the machine took up all that was sent to it, which may be in its mailbox a moment after it was taken, and nobody writes."""
+    return machine.at_rest() and desk.at_rest() and machine.done == sum(machine.address in one["recipients"] for one in desk.outgoing())
 
 
 def outcomes(desk: Desk) -> list[tuple[str, str]]:

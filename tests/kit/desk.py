@@ -135,17 +135,18 @@ class Machine(ABC):
         self.address = f"anna-{uuid4().hex[:8]}@customer.example"
         self._inbox = new_mailbox(mails, self.address)
         self._mails = mails
-        self._done = 0
+        self.done = 0
+        """Mails it took up."""
 
     def received(self) -> list[EmailMessage]:
         return self._inbox.mails()
 
     def at_rest(self) -> bool:
         """Takes up what is new; true where nothing was."""
-        new = self.received()[self._done :]
+        new = self.received()[self.done :]
         for mail in new:
             self.take_up(mail)
-            self._done += 1
+            self.done += 1
         return not new
 
     @abstractmethod
