@@ -48,7 +48,7 @@ def other(other_system: System, stack: TestStack) -> Desk:
 def talk_of(desk: Desk, machine: Machine) -> None:
     """Let the machine ask a question and answer until nobody writes any more."""
     machine.write(compose(machine.address, desk.address, "Printer"))
-    eventually(lambda: _quiet(desk, machine) and len(desk.mails()) > 0, SOON_S, what="the talk to end")
+    eventually(lambda: len(desk.mails()) > 0 and _quiet(desk, machine), SOON_S, what="the talk to end")
 
 
 def _quiet(desk: Desk, machine: Machine) -> bool:
