@@ -68,10 +68,17 @@ insert into drafts (ticket_id, actor, body, mode) values (1, 'user:olga@company.
 insert into uploads (id, ticket_id, actor, archive_key, name, type, size, sha256)
     values ('u1', 1, 'user:olga@company.example', 'uploads/2026-11/u1', 'bill.pdf', 'application/pdf', 7, 'x');
 """
+SIXTH: Final = """
+update message_ids set answer_id = 'm2' where message_id = '<ours@company.example>';
+update deliveries set flagged = true where message_id = 'm2';
+update tickets set attention = 'anna@customer.example did not get the answer' where id = 1;
+insert into automatic_mails (id, recipient, scanner_id, at) values ('m2', 'anna@customer.example', 's1', now());
+"""
 ROWS: Final = {
     "0001": FIRST,
     "0002": FIRST + SECOND,
     "0003": FIRST + SECOND + THIRD,
     "0004": FIRST + SECOND + THIRD + FOURTH,
     "0005": FIRST + SECOND + THIRD + FOURTH + FIFTH,
+    "0006": FIRST + SECOND + THIRD + FOURTH + FIFTH + SIXTH,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,10 +22,13 @@ pytestmark = pytest.mark.connected
 ANNA = "anna@customer.example"
 ACKNOWLEDGED = Candidate(rule_id="r", rule_name="R", action=Action(type=ActionType.CREATE_TICKET, acknowledge=True))
 
+CONTENT = ("in_reply_to", "references", "unanswerable", "subject", "message_id", "authentication", "reply_to")
+
 
 def written(sender: str = ANNA, candidates: tuple[Candidate, ...] = (ACKNOWLEDGED,), **fields: Any) -> TicketCommand:
-    content = {name: fields.pop(name) for name in ("in_reply_to", "references", "unanswerable", "subject", "message_id") if name in fields}
-    return command(mail(sender, **content), candidates, **{"mail_kind": "mail", **fields})
+    """A mail of just now."""
+    content = {name: fields.pop(name) for name in CONTENT if name in fields}
+    return command(mail(sender, **content), candidates, **{"mail_kind": "mail", "received_at": datetime.now(UTC), **fields})
 
 
 async def told(rig: Rig, ticket_id: int) -> list[str]:
@@ -84,6 +87,7 @@ async def test_the_customers_answer_to_it_is_put_on_the_ticket_and_not_acknowled
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"received_at": NOON}, "the mail is from 01 Nov 2026, too old to be acknowledged"),
         ({"mail_kind": "list"}, "it was sent to many"),
         ({"sender": OWN}, "the sender is a mailbox of ours"),
         ({"unanswerable": "X-Auto-Response-Suppress: All"}, "it bears the field X-Auto-Response-Suppress: All"),
@@ -162,6 +166,50 @@ async def test_a_simulation_says_whom_it_would_go_to_or_why_there_would_be_none(
 
 
 async def test_it_goes_to_who_wrote_whatever_reply_to_says(rig: Rig) -> None:
-    content = mail(ANNA, reply_to=[Address(address="victim@other.example")])
-    await rig.carry_out(command(content, (ACKNOWLEDGED,), mail_kind="mail", received_at=NOON + timedelta(hours=1)))
+    await rig.carry_out(written(reply_to=[Address(address="victim@other.example")]))
     assert [out["to"][0]["address"] for out in await sent(rig, "acknowledgement")] == [ANNA]
+
+
+async def test_who_answers_one_of_ours_gets_none_whatever_rule_comes_first(rig: Rig) -> None:
+    await rig.carry_out(written())
+    (out,) = await sent(rig, "acknowledgement")
+    await rig.carry_out(written("robot@machine.example", in_reply_to=[out["message_id"]]))
+    assert len(await sent(rig, "acknowledgement")) == 1
+    assert await told(rig, 2) == ["not sent: it answers a mail of ours"]
+
+
+async def test_a_mail_that_comes_round_again_gets_none(rig: Rig) -> None:
+    again = "<round@customer.example>"
+    await rig.carry_out(written(message_id=again), written(message_id=again))
+    await rig.carry_out(written(message_id=again))
+    await rig.add_scanner("s2", "sales@company.example")
+    await rig.carry_out(written(scanner_id="s2", message_id=again))
+    assert [out["ticket_id"] for out in await sent(rig, "acknowledgement")] == [1, 4], "another mailbox got it for the first time"
+    assert await told(rig, 2) == await told(rig, 3) == ["not sent: the same mail is on a ticket already"]
+
+
+async def test_many_tags_of_one_address_are_one_address_for_the_limit(rig: Rig) -> None:
+    senders = [f"robot+{number}@machine.example" for number in range(5)]
+    await rig.carry_out(
+        *[written(sender) for sender in senders], *[written(f"a@{domain}") for domain in ("gmail.com", "googlemail.com") * 2]
+    )
+    to = [out["to"][0]["address"] for out in await sent(rig, "acknowledgement")]
+    assert to == [*senders[:3], "a@gmail.com", "a@googlemail.com", "a@gmail.com"]
+
+
+async def test_mails_that_nobody_checked_get_none_where_the_settings_say_so(rig: Rig) -> None:
+    assert (await rig.get("/ticket-settings"))["acknowledge_unchecked"] is True
+    changed = await rig.api.patch("/ticket-settings", json={"acknowledge_unchecked": False})
+    assert changed.json()["acknowledge_unchecked"] is False
+    await rig.carry_out(written(), written(authentication=["spf=pass"]))
+    assert [out["ticket_id"] for out in await sent(rig, "acknowledgement")] == [2]
+    assert await told(rig, 1) == [
+        "not sent: the mailbox's provider does not write whether the sender is authentic, and the settings ask for that"
+    ]
+    (item,) = await rig.resolve(written())
+    assert item["acknowledgement"].startswith("none: the mailbox's provider")
+
+
+async def test_a_simulation_of_an_old_mail_says_what_would_have_been_then(rig: Rig) -> None:
+    (item,) = await rig.resolve(written(received_at=NOON))
+    assert item["acknowledgement"] == f"to {ANNA}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from shared.events import DeliveryState
 from tests.integration.tickets.returning import ANNA, BEN, OLGA, UNKNOWN, answer, answered, attention, bounce, news, sent, states
 from tests.integration.tickets.rig import OWN, Rig, command
+from tests.integration.tickets.test_acknowledging import written
+from tests.integration.tickets.writing import reply
+from tests.kit.eventually import eventually_async
 
 pytestmark = pytest.mark.connected
 
@@ -71,19 +76,100 @@ async def test_a_bounce_of_a_notice_flags_and_sends_nothing(rig: Rig) -> None:
     assert len(await rig.emitted("mail.outgoing")) == before
 
 
-async def test_notices_are_within_the_limits_and_the_history_says_what_a_limit_stopped(rig: Rig) -> None:
-    assert (await rig.api.patch("/ticket-settings", json={"automatic_per_sender": 2})).json()["automatic_per_sender"] == 2
+async def test_limits_of_acknowledgements_stop_no_notice(rig: Rig) -> None:
+    await rig.api.patch("/ticket-settings", json={"automatic_per_sender": 0, "automatic_per_mailbox": 0})
     one = await answered(rig)
     await rig.carry_out(bounce(one["message_id"]))
-    for number in range(2):
-        await rig.carry_out(bounce((await answer(rig, f"Again {number}."))["message_id"]))
-    assert len(await sent(rig, "notice")) == 2
+    assert [mail["to"][0]["address"] for mail in await sent(rig, "notice")] == [OLGA]
+    await rig.api.patch("/ticket-settings", json={"automatic_per_sender": 1, "automatic_per_mailbox": 1})
+    await rig.carry_out(written(OLGA))
+    assert len(await sent(rig, "acknowledgement")) == 1, "nor do notices count for acknowledgements"
+
+
+async def test_a_hundred_notices_a_day_are_enough_for_one_assignee_and_the_history_says_what_was_stopped(rig: Rig) -> None:
+    one = await answered(rig)
+    row = {"recipient": OLGA, "before": 99}
+    async with rig.engine.begin() as conn:
+        await conn.execute(
+            text(
+                "insert into automatic_mails (id, recipient, scanner_id, mode, at) "
+                "select 'n' || n, :recipient, 's1', 'notice', now() from generate_series(1, :before) n"
+            ),
+            row,
+        )
+    await rig.carry_out(bounce(one["message_id"]))
+    await rig.carry_out(bounce((await answer(rig, "Again."))["message_id"]))
+    assert len(await sent(rig, "notice")) == 1
     stopped = [
         change for entry in (await rig.get("/tickets/1/history"))["items"] for change in entry["changes"] if change["field"] == "notice"
     ]
-    assert [change["after"] for change in stopped] == [
-        "not sent: 2 automatic mails went to this address in 24 hours, as many as the settings allow"
-    ]
+    assert [change["after"] for change in stopped] == ["not sent: 100 such notices went to this address in 24 hours, which are enough"]
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SENT, DeliveryState.ACCEPTED])
+async def test_what_failed_and_is_under_way_or_sent_after_all_needs_no_look(rig: Rig, state: DeliveryState) -> None:
+    one = await answered(rig, copy=True)
+    await rig.report(news(one, ANNA, DeliveryState.FAILED, detail="554 5.7.1 rejected"))
+    await rig.report(news(one, BEN, DeliveryState.FAILED, 3, detail="554 5.7.1 rejected"))
+    await rig.report(news(one, ANNA, state, 4, detail="250 ok"))
+    text_ = await attention(rig) or ""
+    assert (ANNA in text_, BEN in text_, "250 ok" in text_) == (False, True, False)
+    await rig.report(news(one, BEN, state, 5))
+    assert await attention(rig) is None
+    assert (await rig.get("/tickets/1/history"))["items"][0]["changes"][0]["after"] is None
+
+
+@pytest.mark.parametrize(("action", "state"), [("delivered", "delivered"), ("displayed", "read")])
+async def test_a_receipt_of_what_we_had_given_up_takes_the_warning_off(rig: Rig, action: str, state: str) -> None:
+    one = await answered(rig)
+    await rig.report(news(one, ANNA, DeliveryState.FAILED))
+    await rig.carry_out(bounce(one["message_id"], action=action))
+    assert (await states(rig, one), await attention(rig)) == ({ANNA: state}, None)
+
+
+async def test_a_bounce_that_names_nobody_we_know_flags_the_ticket_and_is_told_once(rig: Rig) -> None:
+    one = await answered(rig, copy=True)
+    await rig.carry_out(bounce(one["message_id"], "anna.private@other.example"), bounce(one["message_id"], ""))
+    text_ = await attention(rig) or ""
+    assert text_.startswith("one of its recipients did not get the answer of ")
+    assert f"delivery to anna.private@other.example failed: {UNKNOWN}" in text_
+    assert await states(rig, one) == {ANNA: "queued", BEN: "queued"}
+    (notice,) = await sent(rig, "notice")
+    assert "one of its recipients did not get the answer" in notice["text"]
+    await rig.api.patch("/tickets/1", json={"attention": ""})
+    await rig.carry_out(bounce(one["message_id"], BEN))
+    assert "one of its recipients" not in (await attention(rig) or ""), "what was looked at does not come back"
+    assert len(await sent(rig, "notice")) == 1
+
+
+async def test_a_bounce_that_names_nobody_we_know_is_nobodys_once_none_can_be_meant(rig: Rig) -> None:
+    one = await answered(rig, copy=True)
+    await rig.carry_out(*[bounce(one["message_id"], recipient, "displayed") for recipient in (ANNA, BEN)])
+    await rig.carry_out(bounce(one["message_id"], "eve@other.example"))
+    assert await attention(rig) is None
+
+
+async def test_the_sweep_that_gives_an_answer_up_holds_no_other_answer_while_it_waits_for_a_ticket(rig: Rig) -> None:
+    """Locks are taken in one order: ticket, answer, recipients."""
+    one = await answered(rig)
+    two = await reply(rig, 1, "Again.")
+    async with rig.engine.begin() as conn:
+        await conn.execute(text("update outgoing set resends = 3, sent_at = now() - interval '1 day'"))
+    async with rig.engine.connect() as held:
+        await held.execute(text("select 1 from tickets where id = 1 for no key update"))
+        sweeping = asyncio.create_task(rig.sweep.once())
+        await eventually_async(lambda: _waits(rig), what="the sweep at the ticket")
+        await held.execute(text("select 1 from outgoing for update nowait"))
+        await held.rollback()
+    assert await sweeping == 2
+    assert [(await states(rig, message))[ANNA] for message in (one, two)] == ["failed", "failed"]
+
+
+async def _waits(rig: Rig) -> bool:
+    """Whether somebody waits for a lock."""
+    async with rig.engine.connect() as conn:
+        blocked = "select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+        return bool(await conn.scalar(text(blocked)))
 
 
 async def test_an_operator_ticks_it_off_and_a_later_answer_alone_does_not(rig: Rig) -> None:

@@ -48,6 +48,27 @@ async def test_a_draft_goes_with_the_answer_that_is_sent_and_with_nobody_elses(r
     assert await draft(rig, number) is not None, "the same request again took a draft of later"
 
 
+async def test_a_note_takes_only_the_draft_of_a_note(rig: Rig) -> None:
+    number = await ticket(rig)
+    await keep(rig, number, "Dear Anna,", quote=False)
+    note = {"body": "She called.", "internal": True}
+    await rig.api.post(f"/tickets/{number}/comments", json=note, headers=OLGA)
+    kept = await draft(rig, number) or {}
+    assert (kept["body"], kept["quote"]) == ("Dear Anna,", False)
+    await keep(rig, number, "She called.", mode="note")
+    await rig.api.post(f"/tickets/{number}/comments", json=note, headers=OLGA)
+    assert await draft(rig, number) is None
+
+
+async def test_the_first_draft_of_a_window_does_not_overwrite_another_windows(rig: Rig) -> None:
+    number = await ticket(rig)
+    first = {**OLGA, "If-Match": '"0"'}
+    codes = [(await rig.api.put(f"/tickets/{number}/draft", json={"body": body}, headers=first)).status_code for body in ("one", "two")]
+    assert codes == [200, 412]
+    kept = await draft(rig, number) or {}
+    assert (kept["body"], kept["quote"]) == ("one", True)
+
+
 async def test_others_see_who_is_writing(rig: Rig) -> None:
     number = await ticket(rig)
     await keep(rig, number, "mine")

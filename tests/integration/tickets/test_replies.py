@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.mail.answer_subject import answer_subject
 from shared.mail.model import Attachment
 from tests.integration.tickets.rig import CREATE, OWN, REPLY, Rig, command, mail
 from tests.integration.tickets.test_desk import with_attachment
@@ -133,6 +134,12 @@ async def test_without_an_own_address_a_personal_answer_is_refused_and_the_page_
     assert (mine["sender"], mine["subject"]) == (OWN, f"Re: The printer is on fire - Ticket Id: {number}")
     assert [ANNA in one for one in mine["to"]] == [True]
     assert mine["quoted"] == "It burns."
+
+
+async def test_the_page_shows_the_subject_that_is_sent(rig: Rig) -> None:
+    number = await ticket(rig, subject="AW: Printer - Ticket Id: 99")
+    assert (await rig.get(f"/tickets/{number}/answering"))["subject"] == answer_subject("AW: Printer - Ticket Id: 99", number)
+    assert (await rig.get(f"/tickets/{number}/answering"))["subject"] == f"Re: Printer - Ticket Id: {number}"
 
 
 async def test_merged_deleted_and_manual_tickets_say_why_there_is_no_answer_and_closed_ones_stay_closed(rig: Rig) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from shared.events import DeliveryState
-from tests.integration.tickets.returning import ANNA, answered, bounce, news, shown, states
-from tests.integration.tickets.rig import Rig
+from tests.integration.tickets.returning import ANNA, answered, attention, bounce, news, sent, shown, states
+from tests.integration.tickets.rig import REPLY, Rig, command, mail
 from tests.integration.tickets.writing import BEN, OLGA, PAUL, draft, keep, mails, reply, ticket, undo_for, upload
 
 pytestmark = pytest.mark.connected
@@ -97,14 +97,86 @@ async def test_sent_to_everybody_it_is_refused_and_to_some_it_is_tried(rig: Rig)
     assert [told["outgoing_id"] for told in await mails(rig, "cancel")] == [one["id"]]
 
 
-async def test_sent_just_as_it_is_taken_back_the_message_says_so(rig: Rig) -> None:
+async def status(rig: Rig, number: int = 1) -> str:
+    return str((await rig.get(f"/tickets/{number}"))["status"])
+
+
+async def test_sent_just_as_it_is_taken_back_the_ticket_says_so_and_waits_again(rig: Rig) -> None:
+    """The notifier tells `too_late` while the server is taking the mail, and `sent` once it has it."""
     number = await ticket(rig)
     one = await reply(rig, number, cc=[])
     await cancel(rig, one)
-    await rig.report(news(one, ANNA, DeliveryState.SENT, 2))
-    await rig.report(news(one, ANNA, DeliveryState.TOO_LATE, 3, detail="sent before it was cancelled"))
-    assert await states(rig, one) == {ANNA: "too_late"}
-    assert (await shown(rig, one))["deliveries"][0]["detail"] == "sent before it was cancelled"
+    assert await status(rig) == "open"
+    await rig.report(news(one, ANNA, DeliveryState.TOO_LATE, 2))
+    assert f"came too late: it was on its way to {ANNA}" in (await attention(rig) or "")
+    await rig.report(news(one, ANNA, DeliveryState.SENT, 3, detail="250 ok"))
+    assert await states(rig, one) == {ANNA: "sent"}
+    text_ = await attention(rig) or ""
+    assert text_.startswith("taking back the answer of ")
+    assert text_.endswith(f" came too late: it was sent to {ANNA}")
+    assert await status(rig) == "waiting"
+    changes = [change for entry in (await rig.get(f"/tickets/{number}/history"))["items"] for change in entry["changes"]]
+    assert {"field": "status", "before": "open", "after": "waiting"} in changes
+    assert next(change["after"] for change in changes if change["field"] == "attention") == text_
+    code, problem = await cancel(rig, one)
+    assert (code, f"too late: it had left already for {ANNA}" in problem["detail"]) == (409, True)
+    assert len(await mails(rig, "cancel")) == 1
+
+
+@pytest.mark.parametrize("what", ["mail", "status"])
+async def test_a_ticket_that_somebody_did_something_about_does_not_wait_again(rig: Rig, what: str) -> None:
+    number = await ticket(rig)
+    one = await reply(rig, number, cc=[])
+    await cancel(rig, one)
+    if what == "mail":
+        await rig.carry_out(command(mail(ANNA, in_reply_to=[one["message_id"]]), [REPLY]))
+    else:
+        await rig.api.patch(f"/tickets/{number}", json={"status": "in_progress"})
+    before = await status(rig)
+    await rig.report(news(one, ANNA, DeliveryState.SENT))
+    assert await status(rig) == before
+    assert "came too late" in (await attention(rig) or "")
+
+
+@pytest.mark.parametrize(("state", "flagged"), [(DeliveryState.CANCELLED, False), (DeliveryState.FAILED, True)])
+async def test_too_late_at_first_and_not_sent_in_the_end_it_was_in_time(rig: Rig, state: DeliveryState, flagged: bool) -> None:
+    """As where the server puts the mail off, or refuses it, in the dialogue that was under way."""
+    number = await ticket(rig)
+    one = await reply(rig, number, cc=[])
+    await cancel(rig, one)
+    await rig.report(news(one, ANNA, DeliveryState.TOO_LATE, 2))
+    assert await status(rig) == "waiting"
+    await rig.report(news(one, ANNA, state, 3))
+    assert await status(rig) == "open"
+    assert (await attention(rig) is not None, await sent(rig, "notice")) == (flagged, [])
+    assert (await cancel(rig, one))[0] == 200
+
+
+async def test_where_some_have_it_the_ticket_goes_on_waiting_and_says_who(rig: Rig) -> None:
+    number = await ticket(rig)
+    one = await reply(rig, number)
+    await rig.report(news(one, ANNA, DeliveryState.SENT))
+    await cancel(rig, one)
+    await rig.report(news(one, BEN, DeliveryState.CANCELLED, 3))
+    assert await status(rig) == "waiting"
+    text_ = await attention(rig) or ""
+    assert (f"it was sent to {ANNA}" in text_, BEN in text_) == (True, False)
+
+
+async def test_a_later_answer_keeps_the_ticket_waiting(rig: Rig) -> None:
+    number = await ticket(rig)
+    first, second = await reply(rig, number, "One."), await reply(rig, number, "Two.")
+    await cancel(rig, first)
+    assert await status(rig) == "waiting"
+    await cancel(rig, second)
+    assert await status(rig) == "open", "nothing is out any more"
+
+
+async def test_a_quote_that_was_not_wanted_is_not_wanted_after_taking_it_back(rig: Rig) -> None:
+    number = await ticket(rig)
+    one = await reply(rig, number, quote=False)
+    await cancel(rig, one)
+    assert (await draft(rig, number) or {})["quote"] is False
 
 
 async def test_notes_mails_and_messages_of_other_tickets_are_none_to_take_back(rig: Rig) -> None:

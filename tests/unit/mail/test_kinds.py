@@ -228,3 +228,9 @@ def test_only_the_first_hundred_recipients_are_reported() -> None:
     told = parse(report(DAEMON, "Failed.", STATUS, groups))
     assert told.report is not None
     assert len(told.report.recipients) == 100
+
+
+@pytest.mark.parametrize("field", ["In-Reply-To", "References"])
+def test_a_programs_words_and_either_field_of_an_answer_make_an_automatic_reply(field: str) -> None:
+    assert kind(mail(f"{PERSON}\nSubject: Automatic reply: Printer\n{field}: <7@desk.example>", "I am away.")) == Kind.AUTO_REPLY
+    assert kind(mail(f"{PERSON}\nSubject: Printer\n{field}: <7@desk.example>", "It does not print.")) == Kind.MAIL

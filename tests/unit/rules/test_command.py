@@ -157,6 +157,15 @@ def test_nasty_mails_give_events_below_the_limit_without_nul(raw: bytes) -> None
     assert "\\u0000" not in command.model_dump_json()
 
 
+def test_what_the_mailbox_itself_sent_on_forbids_an_automatic_answer() -> None:
+    mail = parse(b"From: a@b.example\r\nResent-From: Help@desk.example\r\nSubject: x\r\n\r\nHello\r\n")
+    mailbox = RAW.model_copy(update={"address": "help@desk.example"})
+    for raw, told in ((mailbox, "Resent-From: Help@desk.example"), (RAW, "")):
+        carried = command_of("m", raw, mail, NOTHING, 1).mail
+        assert carried is not None
+        assert carried.unanswerable == told
+
+
 def test_an_ordinary_mail_is_carried_whole() -> None:
     mail = parse(b"From: a@b.example\r\nTo: c@d.example\r\nSubject: x\r\nMessage-ID: <1@b>\r\nReferences: <0@b>\r\n\r\nHello\r\n")
     carried = command_of("m", RAW, mail, NOTHING, 1).mail

@@ -50,6 +50,9 @@ def bounce(recipient: str = ANNA, action: str = "failed", **fields: Any) -> Tick
         (S.READ, "failed", None),
         (S.CANCELLED, "failed", None),
         (S.FAILED, "failed", None),
+        (S.FAILED, "delivered", S.DELIVERED),
+        (S.FAILED, "displayed", S.READ),
+        (S.FAILED, "delayed", None),
         (S.SENT, "delayed", S.DELAYED),
         (S.DELIVERED, "delayed", None),
         (S.BOUNCED, "delayed", None),
@@ -80,6 +83,22 @@ def test_a_report_moves_a_state_only_forward(before: DeliveryState, action: str,
 def test_whom_a_report_means(written: str, recipients: list[str], meant: str | None) -> None:
     (one,) = reported(bounce(written), dict.fromkeys(recipients, S.SENT))
     assert (one.recipient, one.state) == ((meant, S.BOUNCED) if meant else (written, None))
+
+
+@pytest.mark.parametrize(
+    ("action", "written", "states", "somebody_lost"),
+    [
+        ("failed", "eve@other.example", [S.SENT, S.READ], True),
+        ("failed", "", [S.QUEUED, S.QUEUED], True),
+        ("failed", "eve@other.example", [S.READ, S.CANCELLED], False),
+        ("failed", BEN, [S.SENT, S.SENT], False),
+        ("delayed", "eve@other.example", [S.SENT, S.SENT], False),
+        ("delivered", "eve@other.example", [S.SENT, S.SENT], False),
+    ],
+)
+def test_a_bounce_that_names_none_of_several_is_of_one_of_them(action: str, written: str, states: list[S], somebody_lost: bool) -> None:
+    (one,) = reported(bounce(written, action), dict(zip([ANNA, BEN], states, strict=True)))
+    assert one.somebody_lost is somebody_lost
 
 
 def test_a_bounce_that_names_nobody_counts_for_the_only_recipient() -> None:

@@ -13,7 +13,7 @@ from tickets.adapters.automatic import Counted, Limits, over_limit
 from tickets.adapters.save import Done, Numbers
 from tickets.automatic import Automatic, not_sent, send_automatic
 from tickets.domain.answer import references
-from tickets.domain.keys import address_key
+from tickets.domain.keys import counted_key
 from tickets.domain.state import Acknowledgement, TicketState
 
 log = get_logger("acknowledging")
@@ -44,7 +44,7 @@ async def acknowledge(unit: Unit, one: Done, number: Numbers, limits: Limits, *,
 
 
 def _counted(command: TicketCommand, wanted: Acknowledgement) -> Counted:
-    return Counted(_id(command), address_key(wanted.to.address), command.scanner_id)
+    return Counted(_id(command), counted_key(wanted.to.address), command.scanner_id)
 
 
 def _id(command: TicketCommand) -> str:

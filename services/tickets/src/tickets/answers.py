@@ -60,7 +60,8 @@ async def _store(unit: Unit, written: Written, ticket: Row[Any], policy: Policy)
     }
     await insert_message(unit.conn, values | (_sent(mail) if mail else {}))
     await put_on_message(unit.conn, ticket.id, written.message_id, files)
-    await delete_draft(unit.conn, ticket.id, actor)
+    # An answer that is begun stays while a note is written.
+    await delete_draft(unit.conn, ticket.id, actor, mode="note" if written.kind == "note" else None)
     status = "waiting" if mail and ticket.status != "closed" else ticket.status
     await change(unit, ticket, {"status": status}, _act(written, mail))
     if mail:
@@ -90,6 +91,7 @@ def _draft(written: Written, ticket: Row[Any]) -> dict[str, Any]:
         "mode": mode,
         "cc": written.cc,
         "attachments": list(written.attachments),
+        "quote": written.quote,
         "status": ticket.status,
     }
 

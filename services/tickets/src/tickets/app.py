@@ -11,7 +11,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import Outbox
 from shared.service import Service
 from shared.topics import MAIL_DELIVERIES, SCANNERS, TICKET_COMMANDS, TICKET_EVENTS
-from tickets import handlers
+from tickets import handlers, news
 from tickets.adapters.tables import MESSAGING
 from tickets.api import routers
 from tickets.erasure.making import make_eraser, make_erasure_consumers
@@ -48,7 +48,7 @@ def make_consumers(outbox: Outbox, settings: Settings) -> list[Consumer[Any]]:
         **common,
     )
     scanners = Consumer("tickets", SCANNERS, handlers.on_scanner, **common)
-    deliveries = Consumer("tickets", MAIL_DELIVERIES, handlers.on_delivery, **common)
+    deliveries = Consumer("tickets", MAIL_DELIVERIES, news.on_delivery, begin=news.on_deliveries, **common)
     changes = Consumer("tickets", TICKET_EVENTS, webhook_events.on_event, begin=webhook_events.on_events, **common)
     return [commands, scanners, deliveries, changes]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.events import CommandKind, DeliveryState, Failure, MailDelivery, ScannerSettings, TicketCommand, TicketEventType
+from shared.events import CommandKind, Failure, ScannerSettings, TicketCommand, TicketEventType
 from shared.messaging.dead_letters import Failed
 from shared.messaging.envelope import Envelope
 from shared.messaging.outbox import Unit
@@ -17,20 +17,17 @@ from shared.messaging.received import Received
 from shared.observability import get_logger
 from tickets.acknowledging import acknowledge, counted
 from tickets.adapters.automatic import hold, read_limits
-from tickets.adapters.deliveries import record_delivery
 from tickets.adapters.desk import load_desk, load_mails
-from tickets.adapters.message_store import fill_acknowledgement, learn_alias
-from tickets.adapters.reports import lock_ticket_of
 from tickets.adapters.rows import message_id_of
 from tickets.adapters.save import Done, Numbers, next_history_ids, save
 from tickets.adapters.tables import scanners
-from tickets.attention import not_delivered, notices
+from tickets.attention import notices
 from tickets.coming_back import note
 from tickets.domain.carry_out import apply, carry_out
 from tickets.domain.keys import address_key, lock_names
 from tickets.domain.state import BY_MAIL, Change, Desk, Effects, MailState
 from tickets.domain.storable import storable, without_nul
-from tickets.erasure.refusing import names_erased, without_erased
+from tickets.erasure.refusing import without_erased
 from tickets.events import emit_outcome, emit_ticket_event
 
 log = get_logger("tickets")
@@ -165,32 +162,6 @@ async def on_scanner(unit: Unit, received: Received[ScannerSettings]) -> None:
     changes = {name: statement.excluded[name] for name in row if name != "scanner_id"}
     newer = scanners.c.version <= statement.excluded.version
     await unit.conn.execute(statement.on_conflict_do_update(index_elements=[scanners.c.scanner_id], set_=changes, where=newer))
-
-
-async def on_delivery(unit: Unit, received: Received[MailDelivery]) -> None:
-    """The state of one answer for one recipient; of two states the one with the higher sequence holds."""
-    body = received.body
-    if await names_erased(unit.conn, body):
-        return
-    if body.alias:
-        await learn_alias(unit.conn, body.outgoing_id, body.alias)
-    if body.text:
-        await fill_acknowledgement(unit.conn, body.outgoing_id, body.text)
-    locked = await lock_ticket_of(unit.conn, body.outgoing_id) if body.state is DeliveryState.FAILED else None
-    ticket = await record_delivery(unit.conn, body)
-    if ticket is None or (locked is not None and await not_delivered(unit, locked, body)):
-        return
-    emit_ticket_event(
-        unit,
-        TicketEventType.DELIVERY,
-        ticket.id,
-        ticket.title,
-        actor="notifier",
-        at=body.at,
-        of=(body.outgoing_id, body.recipient, body.sequence),
-        message_id=body.outgoing_id,
-        cause=received.envelope,
-    )
 
 
 def _body(received: Received[TicketCommand]) -> TicketCommand:

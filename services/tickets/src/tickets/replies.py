@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.api import Answering, CopyChoice
 from shared.events import OutgoingMail, OutgoingMode
 from shared.http import Person, ProblemError, invalid
+from shared.mail.answer_subject import answer_subject
 from shared.mail.model import Address
 from shared.mail.words import one_line
 from tickets.adapters.desk import own_addresses
@@ -149,7 +150,7 @@ async def answering(conn: AsyncConnection, ticket_id: int, person: Person, polic
         sender=found.ticket.own_address,
         to=[str(address) for address in found.to],
         copies=await _choices(conn, found),
-        subject=f"Re: {one_line(ticket.title)} - Ticket Id: {ticket.id}",
+        subject=answer_subject(ticket.title, ticket.id),
         quoted=quoted.text if quoted else "",
         personal_refusal=None if own else NO_ADDRESS,
         **common,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +14,7 @@ from tickets.domain.past import Past
 from tickets.domain.state import Acknowledgement
 
 
-async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: datetime) -> list[Resolution]:
+async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand]) -> list[Resolution]:
     """One per command, in their order; each stands for itself, and nothing is written.
 
     A command's place is the one its mail's effects have; a mail that was never carried out is tried on what is there today. Of that
@@ -26,11 +25,12 @@ async def resolve(engine: AsyncEngine, commands: Sequence[TicketCommand], at: da
     async with engine.connect() as conn:
         await conn.execute(READ_ONLY)
         past = await load_past(conn, commands)
-    return [_resolution(command, past, at) for command in commands]
+    return [_resolution(command, past) for command in commands]
 
 
-def _resolution(command: TicketCommand, past: Past, at: datetime) -> Resolution:
-    effects = carry_out(command, past.desk(command), at)
+def _resolution(command: TicketCommand, past: Past) -> Resolution:
+    """At the moment the mail came: today an old one would be too late for an acknowledgement."""
+    effects = carry_out(command, past.desk(command), command.received_at)
     mail = effects.mail
     assert mail is not None  # noqa: S101 -- without a stored outcome of the mail there always is a new one
     return Resolution(

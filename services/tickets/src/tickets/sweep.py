@@ -6,16 +6,17 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
-from shared.events import OutgoingMail, TicketEventType
+from shared.events import DeliveryState, OutgoingMail, TicketEventType
 from shared.messaging.outbox import Outbox, Unit
 from shared.observability import RETRIES, get_logger
-from tickets.adapters.deliveries import give_up, overdue, resent
-from tickets.adapters.reports import answer_of, lock_ticket_of
-from tickets.adapters.tables import tickets
-from tickets.attention import act_of, failed
+from tickets.adapters.deliveries import give_up, lock_answer, overdue, resent
+from tickets.adapters.moves import hold_moves_off
+from tickets.adapters.reports import lock_answer_of, lock_ticket_of
+from tickets.attention import act_of, follow
 from tickets.automatic import BY
+from tickets.domain.deliveries import Moved
 from tickets.events import emit_cancel, emit_send, emit_ticket_event
 
 log = get_logger("sweep")
@@ -44,37 +45,37 @@ class Sweep:
                 log.warning("the sweep waits", error=str(error)[:300])
 
     async def once(self) -> int:
-        """One round, bounded; returns how many answers it took up."""
-        async with self._outbox.transaction() as unit:
-            rows = await overdue(unit.conn, unit.clock() - self._after, AT_ONCE)
-            for row in rows:
-                await self._take_up(unit, row)
-        return len(rows)
+        """One round, bounded; returns how many answers it took up, each in a transaction of its own."""
+        async with self._outbox.engine.connect() as conn:
+            ids = await overdue(conn, self._outbox.clock() - self._after, AT_ONCE)
+        return sum([await self._take_up(message_id) for message_id in ids])
 
-    @staticmethod
-    async def _take_up(unit: Unit, row: Row[Any]) -> None:
-        at = unit.clock()
-        if row.resends < MAX_RESENDS:
-            await resent(unit.conn, row.message_id, row.resends + 1, at)
-            _say_again(unit, row)
-            log.warning("an answer is told again", message=row.message_id, resend=row.resends + 1)
-            return
-        ticket = await lock_ticket_of(unit.conn, row.message_id)
-        lost = await give_up(unit.conn, row.message_id, NO_NEWS, at)
-        answer = await answer_of(unit.conn, row.message_id)
-        if ticket is not None and answer is not None and await failed(unit, ticket, answer, lost, act_of(BY, answer.id)):
-            return
-        title = await unit.conn.scalar(select(tickets.c.title).where(tickets.c.id == row.ticket_id)) or ""
-        emit_ticket_event(
-            unit,
-            TicketEventType.DELIVERY,
-            row.ticket_id,
-            title,
-            actor=BY,
-            at=at,
-            of=(row.message_id, "given up"),
-            message_id=row.message_id,
-        )
+    async def _take_up(self, message_id: str) -> bool:
+        """False where there was news meanwhile, or another replica took it up."""
+        async with self._outbox.transaction() as unit:
+            await hold_moves_off(unit.conn)
+            ticket = await lock_ticket_of(unit.conn, message_id)
+            row = await lock_answer(unit.conn, message_id)
+            if ticket is None or row is None or not row.waiting or row.sent_at >= unit.clock() - self._after:
+                return False
+            if row.resends < MAX_RESENDS:
+                await resent(unit.conn, message_id, row.resends + 1, unit.clock())
+                _say_again(unit, row)
+                log.warning("an answer is told again", message=message_id, resend=row.resends + 1)
+            else:
+                await _give_up(unit, ticket, message_id)
+        return True
+
+
+async def _give_up(unit: Unit, ticket: Row[Any], message_id: str) -> None:
+    at = unit.clock()
+    answer = await lock_answer_of(unit.conn, message_id)
+    lost = await give_up(unit.conn, message_id, NO_NEWS, at)
+    moves = [Moved(recipient, DeliveryState.QUEUED, DeliveryState.FAILED) for recipient in lost]
+    if answer is not None and await follow(unit, ticket, answer, moves, act_of(BY, message_id)):
+        return
+    of = (message_id, "given up")
+    emit_ticket_event(unit, TicketEventType.DELIVERY, ticket.id, ticket.title, actor=BY, at=at, of=of, message_id=message_id)
 
 
 def _say_again(unit: Unit, row: Row[Any]) -> None:

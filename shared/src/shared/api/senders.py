@@ -96,14 +96,17 @@ class SenderTestIn(ApiModel):
 
 
 class PersonalSender(SenderFields):
-    """GET and PUT /me/sender: the SMTP account of whoever asks, for their personal answers. Its `address` is theirs."""
+    """GET and PUT /me/sender: the SMTP account of whoever asks. Their personal answers leave by it.
+
+    They are from its `address` and `display_name`, where blank from the user's own, and come back to `reply_to` where it is set.
+    """
 
     id: str = ""
     version: int = 1
 
 
 class PersonalSenderIn(SenderFields):
-    """PUT /me/sender. A password left out stays; `oauth2` is for mailboxes' identities only."""
+    """PUT /me/sender. A password left out stays; `oauth2` and `plus_addressing` are for mailboxes' identities only (422)."""
 
     password: str | None = Field(default=None, max_length=1000, description="Write only")
 

@@ -3,6 +3,10 @@
 Texts are Jinja, sandboxed and without loops or calls: `{{ customer.name }}`, filters, `{% if %}`. Variables: `ticket.id`, `ticket.title`,
 `customer.name`, `customer.address`, `operator.name`, `operator.address`, `mailbox.name`, `mailbox.address`; in an answer's template also
 `answer` and `signature`. The quoted history follows by itself.
+
+A variable is blank where nobody knows its value: `customer.name` where the customer's mails have no name, `operator.address` where the
+operator has set none. `{{ customer.name|default("customer") }}` and `{% if customer.name %}` are for that. In a subject `ticket.title` is
+without `Re:` and without numbers of tickets. A canned answer has neither subject nor `html`.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ class TemplateIn(ApiModel):
     scanner_id: str | None = Field(default=None, max_length=100, description="Null: for all mailboxes")
     subject: Annotated[str, Field(max_length=500)] = Field(default="", description="acknowledgement: blank for the answers' own subject")
     text: Text
-    html: Text = Field(default="", description="Blank: made of `text`. Values put in are escaped")
+    html: Text = Field(default="", description="Blank: made of `text`. Values put in are escaped. canned: blank")
 
 
 class TemplatePatch(ApiModel):
@@ -59,7 +63,7 @@ class Template(TemplateIn):
 
 
 class TemplateValues(ApiModel):
-    """What the variables stand for; the defaults are the preview's examples."""
+    """What the variables stand for; the defaults are the preview's examples. Blank: not known, as `customer_name` often is."""
 
     ticket_id: int = 123
     ticket_title: str = Field(default="Printer on fire", max_length=1000)

@@ -65,14 +65,19 @@ def command_of(mail_id: str, raw: RawMail, mail: ParsedMail, evaluation: Evaluat
         scanner_id=raw.scanner_id,
         received_at=raw.received_at,
         archive_key=raw.archive_key,
-        mail=command_mail(mail, [] if len(kept) == len(candidates) else [_left_out("candidates", len(candidates) - len(kept))]),
+        mail=command_mail(
+            mail, [] if len(kept) == len(candidates) else [_left_out("candidates", len(candidates) - len(kept))], own=raw.address
+        ),
         rule_set_version=version,
         candidates=kept,
     )
 
 
-def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
-    """The mail within its budgets; of lists the first entries are kept, of References the first, which names the thread, and the last."""
+def command_mail(mail: ParsedMail, defects: Sequence[str] = (), *, own: str = "") -> CommandMail:
+    """The mail within its budgets; of lists the first entries are kept, of References the first, which names the thread, and the last.
+
+    `own`: the mailbox's own address.
+    """
     notes: list[str] = [*defects]
     text, text_cut = cut(mail.text, TEXT_LIMIT)
     html, html_cut = (None, False) if mail.html is None else cut(mail.html, TEXT_LIMIT)
@@ -97,7 +102,7 @@ def command_mail(mail: ParsedMail, defects: Sequence[str] = ()) -> CommandMail:
             "text_truncated": mail.text_truncated or text_cut,
             "html": html,
             "html_truncated": mail.html_truncated or html_cut,
-            "unanswerable": forbidding(mail.headers),
+            "unanswerable": forbidding(mail.headers, own),
             "defects": first_ones([*notes, *mail.defects], DEFECTS_BYTES),
         }
     )

@@ -1,4 +1,4 @@
-"""How many mails went out without a person in the last 24 hours, by recipient and by mailbox."""
+"""How many mails went out without a person in the last 24 hours: acknowledgements by recipient and by mailbox, notices by recipient."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.api import TicketSettings
-from tickets.adapters.desk_settings import read_settings
+from shared.events import OutgoingMode
+from tickets.adapters.desk_settings import NAME, read_settings
 from tickets.adapters.tables import automatic_mails
 
-SETTINGS: Final = "tickets"
 SPAN: Final = timedelta(hours=24)
+MAX_NOTICES: Final = 100
+"""To one assignee. Work that fails is told also where no mail is acknowledged; the bound only keeps a fault from filling a mailbox."""
 _LOCKS: Final = text(
     "select pg_advisory_xact_lock(k) from "
     "(select hashtextextended('automatic:' || n, 0) k from unnest(cast(:names as text[])) n order by 1) s"
 )
 _COUNTS: Final = text(
     """
-    select (select count(*) from automatic_mails where recipient = :recipient and at > :since) as to_recipient,
-        (select count(*) from automatic_mails where scanner_id = :scanner and at > :since) as of_mailbox,
+    select (select count(*) from automatic_mails where recipient = :recipient and mode = :mode and at > :since) as to_recipient,
+        (select count(*) from automatic_mails where scanner_id = :scanner and mode = :mode and at > :since) as of_mailbox,
         exists (select 1 from automatic_mails where id = :id) as counted
     """
 )
@@ -38,7 +40,7 @@ _OLD: Final = text(
 
 @dataclass(frozen=True)
 class Limits:
-    """Mails in 24 hours."""
+    """Acknowledgements in 24 hours."""
 
     per_recipient: int
     per_mailbox: int
@@ -50,12 +52,19 @@ class Counted:
 
     id: str
     recipient: str
-    """Folded."""
+    """As `counted_key` folds it."""
     scanner_id: str
+    mode: OutgoingMode = OutgoingMode.ACKNOWLEDGEMENT
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        if self.mode is OutgoingMode.NOTICE:
+            return (f"notice:{self.recipient}",)
+        return f"recipient:{self.recipient}", f"mailbox:{self.scanner_id}"
 
 
 async def read_limits(conn: AsyncConnection) -> Limits:
-    row = await read_settings(conn, SETTINGS)
+    row = await read_settings(conn, NAME)
     fields = TicketSettings.model_fields
     value = {
         "automatic_per_sender": fields["automatic_per_sender"].default,
@@ -70,21 +79,30 @@ async def hold(conn: AsyncConnection, wanted: Iterable[Counted]) -> None:
 
     Taken for all that a transaction may send at once, after the rows of its tickets are locked.
     """
-    names = {name for one in wanted for name in (f"recipient:{one.recipient}", f"mailbox:{one.scanner_id}")}
+    names = {name for one in wanted for name in one.locks}
     if names:
         await conn.execute(_LOCKS, {"names": sorted(names)})
 
 
 async def over_limit(conn: AsyncConnection, one: Counted, limits: Limits, at: datetime) -> str | None:
     """Count the mail, under `hold`; why it may not leave, in plain words, where that would be too many. One counted before may."""
-    values = {"recipient": one.recipient, "scanner": one.scanner_id, "since": at - SPAN, "id": one.id}
+    values = {"recipient": one.recipient, "scanner": one.scanner_id, "mode": one.mode, "since": at - SPAN, "id": one.id}
     counts = (await conn.execute(_COUNTS, values)).one()
     if counts.counted:
         return None
-    if counts.to_recipient >= limits.per_recipient:
-        return f"{counts.to_recipient} automatic mails went to this address in 24 hours, as many as the settings allow"
-    if counts.of_mailbox >= limits.per_mailbox:
-        return f"the mailbox sent {counts.of_mailbox} automatic mails in 24 hours, as many as the settings allow"
+    if over := _over(one.mode, counts.to_recipient, counts.of_mailbox, limits):
+        return over
     await conn.execute(_OLD, {"since": at - SPAN})
-    await conn.execute(insert(automatic_mails).values(id=one.id, recipient=one.recipient, scanner_id=one.scanner_id, at=at))
+    row = {"id": one.id, "recipient": one.recipient, "scanner_id": one.scanner_id, "mode": one.mode, "at": at}
+    await conn.execute(insert(automatic_mails).values(row))
+    return None
+
+
+def _over(mode: OutgoingMode, to_recipient: int, of_mailbox: int, limits: Limits) -> str | None:
+    if mode is OutgoingMode.NOTICE:
+        return f"{to_recipient} such notices went to this address in 24 hours, which are enough" if to_recipient >= MAX_NOTICES else None
+    if to_recipient >= limits.per_recipient:
+        return f"{to_recipient} automatic mails went to this address in 24 hours, as many as the settings allow"
+    if of_mailbox >= limits.per_mailbox:
+        return f"the mailbox sent {of_mailbox} automatic mails in 24 hours, as many as the settings allow"
     return None

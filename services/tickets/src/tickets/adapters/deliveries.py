@@ -6,16 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import Row, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import DeliveryState, MailDelivery, OutgoingMail
-from tickets.adapters.tables import deliveries, messages, outgoing, tickets
+from tickets.adapters.tables import deliveries, messages, outgoing
 from tickets.domain.coming_back import FINAL
+from tickets.domain.deliveries import LEFT, Answered
 
 OPEN: Final = (DeliveryState.QUEUED, DeliveryState.ACCEPTED, DeliveryState.DELAYED)
 """It has not left for that recipient, as far as we know."""
+MAX_ANSWERS: Final = 50
 
 
 async def queue_answer(conn: AsyncConnection, mail: OutgoingMail, at: datetime, draft: Mapping[str, Any] | None = None) -> None:
@@ -29,15 +31,11 @@ async def queue_answer(conn: AsyncConnection, mail: OutgoingMail, at: datetime, 
     await conn.execute(insert(deliveries), rows)
 
 
-async def record_delivery(conn: AsyncConnection, news: MailDelivery) -> Row[Any, Any] | None:
-    """Keep the news where it is newer; returns id and title of the ticket, None where it was older or the answer is unknown.
+async def record_delivery(conn: AsyncConnection, news: MailDelivery) -> bool:
+    """Keep the news of a known answer where it is newer; whether it was.
 
     What came back about the mail came later than all the notifier can say.
     """
-    query = select(tickets.c.id, tickets.c.title).join(messages, messages.c.ticket_id == tickets.c.id)
-    ticket = (await conn.execute(query.where(messages.c.id == news.outgoing_id))).first()
-    if ticket is None:
-        return None
     row = {
         "message_id": news.outgoing_id,
         "recipient": news.recipient,
@@ -54,9 +52,9 @@ async def record_delivery(conn: AsyncConnection, news: MailDelivery) -> Row[Any,
         where=(deliveries.c.sequence < statement.excluded.sequence) & deliveries.c.state.notin_(FINAL),
     )
     if (await conn.execute(statement.returning(deliveries.c.message_id))).first() is None:
-        return None
+        return False
     await settle(conn, news.outgoing_id)
-    return ticket
+    return True
 
 
 async def settle(conn: AsyncConnection, message_id: str) -> None:
@@ -76,16 +74,35 @@ async def waits(conn: AsyncConnection, message_id: str) -> bool:
     return bool(await conn.scalar(select(still)))
 
 
-async def mark_cancelled(conn: AsyncConnection, message_id: str, at: datetime) -> None:
-    """It was taken back, and cannot be again."""
-    await conn.execute(update(outgoing).where(outgoing.c.message_id == message_id).values(cancelled_at=at))
+async def left_for(conn: AsyncConnection, message_id: str) -> list[str]:
+    """Recipients for whom it has left, or may have."""
+    query = select(deliveries.c.recipient).where(deliveries.c.message_id == message_id, deliveries.c.state.in_(LEFT))
+    return list((await conn.execute(query.order_by(deliveries.c.recipient))).scalars())
+
+
+async def answers_of(conn: AsyncConnection, ticket_id: int) -> list[Answered]:
+    """The operators' answers on the ticket, the newest first, at most 50."""
+    gone = exists().where(deliveries.c.message_id == outgoing.c.message_id, deliveries.c.state.in_({*LEFT, DeliveryState.BOUNCED}))
+    out = or_(outgoing.c.cancelled_at.is_(None), gone).label("out")
+    query = select(outgoing.c.message_id, outgoing.c.draft["status"].astext.label("status"), out)
+    query = query.join(messages, messages.c.id == outgoing.c.message_id).where(
+        messages.c.ticket_id == ticket_id, outgoing.c.draft["status"].is_not(None)
+    )
+    rows = await conn.execute(query.order_by(messages.c.received_at.desc(), messages.c.order_id.desc()).limit(MAX_ANSWERS))
+    return [Answered(row.message_id, row.status, row.out) for row in rows]
+
+
+async def mark_cancelled(conn: AsyncConnection, message_id: str, at: datetime, restored_status: str | None) -> None:
+    """It was taken back, and cannot be again; what status that gave the ticket again, if it did."""
+    values = {"cancelled_at": at, "restored_status": restored_status}
+    await conn.execute(update(outgoing).where(outgoing.c.message_id == message_id).values(values))
     await conn.execute(update(messages).where(messages.c.id == message_id).values(undo_until=None))
 
 
-async def overdue(conn: AsyncConnection, before: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Answers that wait since before that moment, locked; another replica's sweep skips them."""
-    query = select(outgoing).where(outgoing.c.waiting, outgoing.c.sent_at < before).order_by(outgoing.c.sent_at).limit(limit)
-    return (await conn.execute(query.with_for_update(skip_locked=True))).all()
+async def overdue(conn: AsyncConnection, before: datetime, limit: int) -> list[str]:
+    """Answers that wait since before that moment."""
+    query = select(outgoing.c.message_id).where(outgoing.c.waiting, outgoing.c.sent_at < before)
+    return list((await conn.execute(query.order_by(outgoing.c.sent_at).limit(limit))).scalars())
 
 
 async def resent(conn: AsyncConnection, message_id: str, resends: int, at: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.api import RecordType
 from shared.events import OutcomeType, TicketCommand
+from tickets.adapters.desk_settings import acknowledges_unchecked
 from tickets.adapters.moves import hold_moves_off
 from tickets.adapters.tables import mails, participants, record_addresses, scanners, spam_senders, tickets
 from tickets.domain.state import MAX_MERGES, Desk, KnownId, MailState, TicketState
@@ -74,6 +75,8 @@ async def load_desk(conn: AsyncConnection, commands: Sequence[TicketCommand]) ->
     if wanted.entries:
         await conn.execute(_SHARED_LOCKS, {"entries": wanted.entries})
     desk = Desk(own=await own_addresses(conn))
+    if wanted.acknowledges:
+        desk.acknowledge_unchecked = await acknowledges_unchecked(conn)
     desk.mails = await load_mails(conn, wanted.mails)
     desk.spam, desk.records = await load_lists(conn, wanted)
     await _load_ids(conn, wanted, desk)

@@ -30,6 +30,12 @@ async def change_settings(conn: AsyncConnection, name: str, value: Mapping[str, 
     await conn.execute(update(desk_settings).where(desk_settings.c.name == name).values(value=dict(value), version=raised))
 
 
+async def acknowledges_unchecked(conn: AsyncConnection) -> bool:
+    """Whether a mail is acknowledged where the mailbox's provider does not write whether its sender is authentic."""
+    row = await read_settings(conn, NAME)
+    return bool((row.value if row else {}).get("acknowledge_unchecked", TicketSettings.model_fields["acknowledge_unchecked"].default))
+
+
 async def undo_seconds(conn: AsyncConnection) -> int:
     """How long an answer waits, so that it can be taken back; 0: it leaves at once."""
     row = await read_settings(conn, NAME)

@@ -16,18 +16,18 @@ MAX_BODY: Final = 100_000
 """Characters, as the API takes them."""
 _GIVE_BACK: Final = text(
     """
-    insert into drafts as known (ticket_id, actor, body, mode, cc, attachments)
-    values (:ticket_id, :actor, :body, :mode, cast(:cc as jsonb), cast(:attachments as text[]))
+    insert into drafts as known (ticket_id, actor, body, mode, cc, attachments, quote)
+    values (:ticket_id, :actor, :body, :mode, cast(:cc as jsonb), cast(:attachments as text[]), :quote)
     on conflict (ticket_id, actor) do update set
         body = left(excluded.body || case when known.body in ('', excluded.body) then '' else E'\\n\\n' || known.body end, :longest),
-        mode = excluded.mode, cc = excluded.cc, attachments = (excluded.attachments || known.attachments)[1:50],
+        mode = excluded.mode, cc = excluded.cc, quote = excluded.quote, attachments = (excluded.attachments || known.attachments)[1:50],
         version = nextval('draft_versions'), updated_at = now()
     """
 )
 _MOVE: Final = text(
     """
-    insert into drafts as known (ticket_id, actor, body, mode, cc, attachments, updated_at)
-    select :into, actor, body, mode, cc, attachments, updated_at from drafts where ticket_id = :ticket
+    insert into drafts as known (ticket_id, actor, body, mode, cc, attachments, quote, updated_at)
+    select :into, actor, body, mode, cc, attachments, quote, updated_at from drafts where ticket_id = :ticket
     on conflict (ticket_id, actor) do update set
         body = left(known.body || E'\\n\\n' || excluded.body, :longest), attachments = (known.attachments || excluded.attachments)[1:50],
         version = nextval('draft_versions'), updated_at = now()
@@ -49,7 +49,7 @@ async def get_draft(conn: AsyncConnection, ticket_id: int, actor: str, *, lock: 
 async def put_draft(conn: AsyncConnection, values: Mapping[str, Any]) -> Row[Any]:
     """In place of the one that is there."""
     statement = insert(drafts).values(dict(values))
-    changes: dict[str, Any] = {name: statement.excluded[name] for name in ("body", "mode", "cc", "attachments")}
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in ("body", "mode", "cc", "attachments", "quote")}
     changes |= {"version": DRAFT_VERSIONS.next_value(), "updated_at": func.now()}
     statement = statement.on_conflict_do_update(index_elements=["ticket_id", "actor"], set_=changes)
     row: Row[Any] = (await conn.execute(statement.returning(drafts))).one()
@@ -61,8 +61,10 @@ async def give_back(conn: AsyncConnection, values: Mapping[str, Any]) -> None:
     await conn.execute(_GIVE_BACK, {**values, "longest": MAX_BODY})
 
 
-async def delete_draft(conn: AsyncConnection, ticket_id: int, actor: str) -> None:
-    await conn.execute(delete(drafts).where(drafts.c.ticket_id == ticket_id, drafts.c.actor == actor))
+async def delete_draft(conn: AsyncConnection, ticket_id: int, actor: str, *, mode: str | None = None) -> None:
+    """`mode`: only a draft of that mode."""
+    theirs = delete(drafts).where(drafts.c.ticket_id == ticket_id, drafts.c.actor == actor)
+    await conn.execute(theirs if mode is None else theirs.where(drafts.c.mode == mode))
 
 
 async def move_drafts(conn: AsyncConnection, ticket_id: int, into: int) -> None:

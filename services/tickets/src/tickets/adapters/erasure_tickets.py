@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.erasure.person import ERASED, GONE_TEXT, Person
 from tickets.adapters.search_queue import read_again
 from tickets.adapters.tables import messages, outgoing, ticket_changes, tickets
+from tickets.domain.keys import counted_key
 
 TICKETS: Final = 200
 _LAST: Final = text("select max(id) from (select id from tickets where id > :after order by id limit :rows) part")
@@ -83,7 +84,7 @@ _CAME_BACK: Final = (
           and (r.message_id = any(cast(:answers as text[])) or r.recipient ilike :like or r.detail ilike :like)
         """
     ),
-    text("delete from automatic_mails where recipient = :folded"),
+    text("delete from automatic_mails where recipient = :counted"),
     # Who did not get an answer is the person, or cannot be told from the words.
     text(
         """
@@ -115,8 +116,8 @@ class Part:
 
     def values(self, **more: Any) -> dict[str, Any]:
         """Parameters of the queries."""
-        own = {"folded": self.person.folded, "like": self.person.like, "before": self.before, "until": self.until}
-        return own | {"after": self.after, "last": self.last} | more
+        own = {"folded": self.person.folded, "counted": counted_key(self.person.folded), "like": self.person.like}
+        return own | {"before": self.before, "until": self.until, "after": self.after, "last": self.last} | more
 
 
 async def last_of(conn: AsyncConnection, after: int) -> int | None:

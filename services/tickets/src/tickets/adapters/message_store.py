@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy import Row, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,6 +98,12 @@ async def last_mail(conn: AsyncConnection, ticket_id: int) -> LastMail | None:
         id=row.id,
         html=row.html,
     )
+
+
+async def wrote_since(conn: AsyncConnection, ticket_id: int, since: datetime) -> bool:
+    """Whether a mail came in on the ticket since then."""
+    came = exists().where(messages.c.ticket_id == ticket_id, messages.c.direction == "in", messages.c.created_at > since)
+    return bool(await conn.scalar(select(came)))
 
 
 async def attachments_of(conn: AsyncConnection, message_ids_: Sequence[str]) -> dict[str, list[Row[Any]]]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import TicketCommand
 from tickets.adapters.desk import TICKET_COLUMNS, TICKETS_PER_ID, load_lists, newest, own_addresses, ticket_state, with_merged
+from tickets.adapters.desk_settings import acknowledges_unchecked
 from tickets.adapters.tables import mails, participants
 from tickets.domain.past import Past
 from tickets.domain.state import KnownId
@@ -36,6 +37,7 @@ async def load_past(conn: AsyncConnection, commands: Sequence[TicketCommand]) ->
     """Of a transaction begun with `READ_ONLY`."""
     wanted = Wanted.by(commands)
     past = Past(own=await own_addresses(conn))
+    past.acknowledge_unchecked = await acknowledges_unchecked(conn)
     past.spam, past.records = await load_lists(conn, wanted)
     places = select(mails.c.mail_id, mails.c.history_id).where(mails.c.mail_id == any_(cast(wanted.mails, ARRAY(Text))))
     past.places = {row.mail_id: row.history_id for row in await conn.execute(places)}

@@ -58,6 +58,7 @@ def _values(request: DraftIn) -> dict[str, Any]:
     return {
         "body": plain(request.body),
         "mode": request.mode,
+        "quote": request.quote,
         "cc": None if request.cc is None else [plain(one) for one in request.cc],
         "attachments": list(dict.fromkeys(plain(one) for one in request.attachments)),
     }

@@ -19,7 +19,7 @@ def resolutions_router(outbox: Outbox) -> APIRouter:
     @router.post("")
     async def create(request: ResolutionsIn) -> ResolutionList:
         commands = [_storable(command) for command in request.commands]
-        return ResolutionList(items=await resolve(outbox.engine, commands, outbox.clock()))
+        return ResolutionList(items=await resolve(outbox.engine, commands))
 
     return router
 

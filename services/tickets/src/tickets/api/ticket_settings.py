@@ -19,7 +19,8 @@ DELIVERED: dict[str, Any] = {
     "priorities": ["low", "normal", "high", "urgent"],
     "categories": [],
 }
-NUMBERS = ("undo_seconds", "automatic_per_sender", "automatic_per_mailbox")
+PLAIN = ("undo_seconds", "automatic_per_sender", "automatic_per_mailbox", "acknowledge_unchecked")
+"""Taken as they are given."""
 MAX_PRIORITY = 40
 
 
@@ -61,7 +62,7 @@ def _changed(request: TicketSettingsPatch, before: dict[str, Any]) -> dict[str, 
         changed["priorities"] = _names("priorities", request.priorities)
         if long := next((name for name in changed["priorities"] if len(name) > MAX_PRIORITY), None):
             raise _invalid(f"priorities: {long[:MAX_PRIORITY]}… has more than {MAX_PRIORITY} characters")
-    changed |= {name: value for name in NUMBERS if (value := getattr(request, name)) is not None}
+    changed |= {name: value for name in PLAIN if (value := getattr(request, name)) is not None}
     if request.categories is not None:
         changed["categories"] = _names("categories", request.categories)
     return changed

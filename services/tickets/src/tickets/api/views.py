@@ -118,6 +118,7 @@ def draft_view(row: Row[Any], files: Sequence[File], policy: Policy) -> Draft:
     return Draft(
         body=row.body,
         mode=row.mode,
+        quote=row.quote,
         cc=row.cc,
         attachments=row.attachments,
         files=[_file_view(one, policy) for one in files],

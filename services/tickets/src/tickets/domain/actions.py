@@ -23,7 +23,9 @@ MAX_CODE: Final = 200
 
 def _create(candidate: Candidate, command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects:
     effects = _open(candidate.action, command, content, desk, mail)
-    return replace(effects, acknowledgement=acknowledgement(command, content, desk)) if candidate.action.acknowledge else effects
+    if not candidate.action.acknowledge:
+        return effects
+    return replace(effects, acknowledgement=acknowledgement(command, content, desk, mail.at))
 
 
 def _update(candidate: Candidate, command: TicketCommand, content: CommandMail, desk: Desk, mail: MailState) -> Effects | None:

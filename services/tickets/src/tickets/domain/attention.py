@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from typing import Final
 
-from shared.events import OutgoingMode
+from shared.events import DeliveryState, OutgoingMode
+from tickets.domain.deliveries import LEFT, LOST
 
 NAMED: Final = 3
 MAX_CHARS: Final = 1000
@@ -18,15 +20,38 @@ _WHAT: Final = {
 }
 
 
+class Trouble(Enum):
+    """Why somebody must look."""
+
+    LOST = auto()
+    """It did not reach the recipient."""
+    LOST_TO_SOMEBODY = auto()
+    """A bounce that names none of its recipients."""
+    SENT_ANYWAY = auto()
+    """It was taken back, and went out all the same."""
+    ON_ITS_WAY = auto()
+    """It was taken back while the server was taking it: whether it has it is not known."""
+
+
 @dataclass(frozen=True)
 class Failure:
-    """A recipient who did not get a mail of ours."""
+    """A mail of ours that did not do what somebody thinks it did."""
 
     recipient: str
     mode: OutgoingMode
     sent_at: datetime
     reason: str
-    """The server's words; may be empty."""
+    """The server's words, or the bounce's; may be empty."""
+    trouble: Trouble = Trouble.LOST
+
+
+def trouble(state: DeliveryState, *, taken_back: bool) -> Trouble | None:
+    """What a flagged recipient's state means; None where there is nothing to look at."""
+    if state in LOST:
+        return Trouble.LOST
+    if not taken_back or state not in LEFT:
+        return None
+    return Trouble.ON_ITS_WAY if state is DeliveryState.TOO_LATE else Trouble.SENT_ANYWAY
 
 
 def attention(failures: Sequence[Failure]) -> str | None:
@@ -39,8 +64,14 @@ def attention(failures: Sequence[Failure]) -> str | None:
 
 
 def sentence(one: Failure) -> str:
-    what = _WHAT.get(one.mode, "the answer")
-    said = f"{one.recipient} did not get {what} of {one.sent_at.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+    mail = f"{_WHAT.get(one.mode, 'the answer')} of {one.sent_at.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+    if one.trouble is Trouble.SENT_ANYWAY:
+        return f"taking back {mail} came too late: it was sent to {one.recipient}"
+    said = {
+        Trouble.LOST: f"{one.recipient} did not get {mail}",
+        Trouble.LOST_TO_SOMEBODY: f"one of its recipients did not get {mail}, as a bounce says",
+        Trouble.ON_ITS_WAY: f"taking back {mail} came too late: it was on its way to {one.recipient}",
+    }[one.trouble]
     return f"{said}: {one.reason[:WHY_CHARS]}" if one.reason else said
 
 

@@ -29,11 +29,13 @@ _ON_THE_WAY: Final = frozenset(
 )
 _FROM: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = {
     DeliveryState.DELAYED: _ON_THE_WAY,
-    DeliveryState.DELIVERED: _ON_THE_WAY,
-    DeliveryState.READ: _ON_THE_WAY | {DeliveryState.DELIVERED},
+    DeliveryState.DELIVERED: _ON_THE_WAY | {DeliveryState.FAILED},
+    DeliveryState.READ: _ON_THE_WAY | {DeliveryState.FAILED, DeliveryState.DELIVERED},
     DeliveryState.BOUNCED: _ON_THE_WAY | {DeliveryState.DELIVERED},
 }
-"""From which states each can be reached, whatever order the mails come in: a bounce is never taken back, nor is that it was read."""
+"""From which states each can be reached, whatever order the mails come in: a bounce is never taken back, nor is that it was read.
+
+What we gave up may have arrived all the same."""
 # RFC 3464, 2.3.3, and RFC 8098, 3.2.6.2. After `relayed` no server says more, and after `deleted` nobody knows whether it was read.
 _MEANING: Final[Mapping[str, tuple[ReportKind, DeliveryState | None]]] = {
     "failed": ("bounce", DeliveryState.BOUNCED),
@@ -63,6 +65,8 @@ class Reported:
     """The recipient's new state; None where it stays."""
     reason: str = ""
     """The server's words alone."""
+    somebody_lost: bool = False
+    """A bounce that names none of the recipients, one of whom it must be of."""
 
 
 def about(command: TicketCommand, desk: Desk) -> KnownId | None:
@@ -75,6 +79,7 @@ def reported(command: TicketCommand, states: Mapping[str, DeliveryState]) -> lis
     """By recipient, each once. `states`: the answer's recipients, as it was addressed, with their states.
 
     A name that is none of them, or no name, means the only recipient where there is one: servers rewrite addresses (RFC 3464, 2.3.1).
+    Of several it may be any, so no state changes, but somebody must look.
     """
     if command.kind is CommandKind.AUTO_REPLY and command.mail is not None:
         sender = command.mail.from_.address if command.mail.from_ else ""
@@ -90,7 +95,14 @@ def _reported(one: RecipientReport, states: Mapping[str, DeliveryState]) -> Repo
     recipient = _meant(one.recipient, states)
     changes = recipient is not None and state is not None and states[recipient] in _FROM[state]
     detail = sentence(one)[:DETAIL_CHARS]
-    return Reported(kind, recipient or one.recipient[:MAX_RECIPIENT], detail, state if changes else None, why(one)[:DETAIL_CHARS])
+    return Reported(
+        kind,
+        recipient or one.recipient[:MAX_RECIPIENT],
+        detail,
+        state if changes else None,
+        why(one)[:DETAIL_CHARS],
+        somebody_lost=recipient is None and kind == "bounce" and any(known in _FROM[DeliveryState.BOUNCED] for known in states.values()),
+    )
 
 
 def _meant(written: str, states: Mapping[str, DeliveryState]) -> str | None:

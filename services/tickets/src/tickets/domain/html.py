@@ -46,8 +46,9 @@ def _clean(html: str, images: Mapping[str, str], fixed: dict[str, dict[str, str]
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "img" and name == "src":
             return images.get(unquote(value[4:]).strip("<>")) if value[:4].lower() == "cid:" else None
-        if tag == "a" and name == "href" and not value.strip().lower().startswith(_LINKS):
-            return None
+        if tag == "a" and name == "href":  # browsers pass over blanks around it, and the notifier looks at its beginning
+            link = value.strip()
+            return link if link.lower().startswith(_LINKS) else None
         return value
 
     return nh3.clean(

@@ -77,6 +77,13 @@ def record_keys(address: str) -> list[str]:
     return [key for key in dict.fromkeys([record_key(address), address_key(address)]) if key]
 
 
+def counted_key(address: str) -> str:
+    """An address for counting what a machine sends there: without a plus tag whatever the domain, so that many are not many people's."""
+    local, at, domain = address.strip().casefold().rpartition("@")
+    bare = local if local.startswith('"') else local.partition("+")[0] or local
+    return address_key(f"{bare}{at}{SAME_DOMAIN.get(domain, domain)}")
+
+
 def title_key(title: str) -> str:
     """A title for comparing: without Re:, Fwd: and blanks."""
     return index_key(fold_subject(title))

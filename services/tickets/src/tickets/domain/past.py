@@ -33,6 +33,7 @@ class Past:
     records: dict[str, dict[RecordType, str]] = field(default_factory=dict)
     spam: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
+    acknowledge_unchecked: bool = True
 
     def place(self, command: TicketCommand) -> int:
         return self.places.get(command.mail_id, TODAY)
@@ -40,7 +41,7 @@ class Past:
     def desk(self, command: TicketCommand) -> Desk:
         """For this command alone. Its mail has no outcome yet, and neither has any other: an outcome is nothing a candidate looks at."""
         place, wanted = self.place(command), Wanted.by([command])
-        desk = Desk(records=self.records, spam=self.spam, own=self.own)
+        desk = Desk(records=self.records, spam=self.spam, own=self.own, acknowledge_unchecked=self.acknowledge_unchecked)
         desk.ids = {key: self.ids.get((key, place), []) for key in wanted.ids}
         desk.titles = {key: number for key in wanted.titles if (number := self.titles.get((*key, place))) is not None}
         desk.codes = {key: number for key in wanted.codes if (number := self.codes.get((*key, place))) is not None}

@@ -122,6 +122,8 @@ class Desk:
     """Listed addresses and domains."""
     own: frozenset[str] = frozenset()
     """The mailboxes' own addresses: never participants, never on the spam list."""
+    acknowledge_unchecked: bool = True
+    """Whether mails are acknowledged whose sender nobody checked; read where a rule of the batch acknowledges."""
     provisional: int = 0
     """The last provisional ticket number given."""
 

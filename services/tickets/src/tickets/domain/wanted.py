@@ -27,6 +27,8 @@ class Wanted:
     """(base address, number) of recipients that are plus addresses of a mailbox, should the base be one's own."""
     titles: list[tuple[str, str]]
     codes: list[tuple[str, str]]
+    acknowledges: bool
+    """Whether one of their rules acknowledges."""
 
     @classmethod
     def by(cls, commands: Sequence[TicketCommand]) -> Wanted:
@@ -51,6 +53,7 @@ class Wanted:
             plus=sorted({one for command in commands if _by_conversation(command) and command.mail for one in plus_numbers(command.mail)}),
             titles=sorted({(scanner, key) for scanner, lookup, key in keyed if lookup is Lookup.TITLE}),
             codes=sorted({(scanner, key) for scanner, lookup, key in keyed if lookup is Lookup.EXTERNAL_CODE}),
+            acknowledges=any(candidate.action.acknowledge for command in commands for candidate in command.candidates),
         )
 
     def all_numbers(self, own: Collection[str]) -> set[int]:

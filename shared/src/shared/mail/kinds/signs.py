@@ -91,8 +91,7 @@ class Signs:
 
     @property
     def answers(self) -> bool:
-        """It says it answers another mail."""
-        return "in-reply-to" in self.fields.names or "references" in self.fields.names
+        return answers(self.fields)
 
     @cached_property
     def passed_on(self) -> bool:
@@ -113,6 +112,11 @@ class Signs:
     def first_type(self, *types: str) -> str:
         """The first of the types that a part of the mail has; empty for none."""
         return next((part.type for part in self.structure.parts if part.type in types), "")
+
+
+def answers(fields: Fields) -> bool:
+    """The mail says it answers another one."""
+    return "in-reply-to" in fields.names or "references" in fields.names
 
 
 def subject_of(fields: Fields) -> str:

@@ -10,7 +10,7 @@ from shared.mail.kinds.bounces import FAILED_RECIPIENTS, REPORT_TYPES, notice, r
 from shared.mail.kinds.marks import AUTO_REPLIES, MARK_FIELDS, marked
 from shared.mail.kinds.out_of_office import is_fixed
 from shared.mail.kinds.pec import PEC_FIELDS, certified
-from shared.mail.kinds.signs import SUSPICIOUS, Signs, subject_of
+from shared.mail.kinds.signs import SUSPICIOUS, Signs, answers, subject_of
 from shared.mail.kinds.told import Told
 from shared.mail.mark import OWN_HEADER
 from shared.mail.model import Kind
@@ -61,4 +61,4 @@ def _ordinary(structure: Structure) -> bool:
     for part in structure.parts:
         if part.type in REPORT_TYPES:
             return False
-    return "report-type" not in structure.root.params and not (fields.first("In-Reply-To") and is_fixed(subject_of(fields)))
+    return "report-type" not in structure.root.params and not (answers(fields) and is_fixed(subject_of(fields)))

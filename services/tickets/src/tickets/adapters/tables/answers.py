@@ -33,6 +33,7 @@ outgoing = Table(
     at_column("sent_at", nullable=False),
     Column("draft", JSONB, nullable=True, comment="What comes back as the draft when it is taken back"),
     at_column("cancelled_at"),
+    Column("restored_status", String(40), nullable=True, comment="The status that taking it back gave the ticket again"),
     Index("ix_outgoing_waiting", "sent_at", postgresql_where=text("waiting")),
     Index(None, "ticket_id"),
 )
@@ -70,6 +71,7 @@ drafts = Table(
     Column("attachments", ARRAY(Text), nullable=False, server_default="{}"),
     Column("version", BigInteger, nullable=False, server_default=DRAFT_VERSIONS.next_value()),
     now_column("updated_at"),
+    Column("quote", Boolean, nullable=False, server_default="true"),
 )
 
 message_reports = Table(
@@ -82,6 +84,13 @@ message_reports = Table(
     Column("recipient", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     at_column("at", nullable=False),
+    Column(
+        "flagged",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="A bounce that names none of the recipients, which nobody has looked at",
+    ),
     Index("ix_message_reports_mail", "message_id", "mail_id", "recipient", unique=True),
 )
 
@@ -92,6 +101,7 @@ automatic_mails = Table(
     Column("recipient", Text, nullable=False),
     Column("scanner_id", Text, nullable=False),
     at_column("at", nullable=False),
+    Column("mode", String(20), nullable=False, server_default="acknowledgement"),
     Index("ix_automatic_mails_recipient", "recipient", "at"),
     Index("ix_automatic_mails_scanner", "scanner_id", "at"),
     Index(None, "at"),
