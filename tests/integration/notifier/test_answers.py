@@ -10,15 +10,13 @@ from email import policy
 from email.message import EmailMessage
 from uuid import uuid4
 
-import dkim  # type: ignore[import-untyped]  # it has no types
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.archive import Archive
 from shared.events import OutgoingMail, OutgoingPart, Quoted
 from shared.mail.model import Address
 from tests.integration.notifier.parts import LOOPBACK, Bus, Notifier, ScriptedServer, answer
+from tests.kit.dkim_key import DkimKey
 from tests.kit.eventually import eventually_async
 
 pytestmark = pytest.mark.connected
@@ -117,14 +115,10 @@ async def test_a_signature_put_on_an_answer_holds_after_another_server(
 ) -> None:
     """As a company's relay does: it signs what the notifier gave it and passes it on."""
     data = await received(bus, smtp, await with_files(archive, await mailbox(smtp.port)))
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    kinds = serialization.Encoding, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    private = key.private_bytes(kinds[0].PEM, kinds[1], kinds[2])
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    record = b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])
-    signature = dkim.sign(data, b"mail", b"help.example", private, canonicalize=(b"simple", b"simple"))
+    key = DkimKey()
+    signature = key.sign(data, (b"simple", b"simple"))
     with smtplib.SMTP(LOOPBACK, smtp.port, timeout=30) as client:
         client.sendmail("help@help.example", ["anna@lakeside.example"], signature + data)
     passed_on = smtp.handler.accepted[-1].data
-    assert dkim.verify(passed_on, dnsfunc=lambda *_, **__: record)
-    assert not dkim.verify(passed_on.replace(b"Anna", b"Emma"), dnsfunc=lambda *_, **__: record)
+    assert key.holds(passed_on)
+    assert not key.holds(passed_on.replace(b"Anna", b"Emma"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import imaplib
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
-from shared.events import OutgoingMail
+from shared.archive import Archive
+from shared.events import OutgoingMail, OutgoingPart, Quoted
 from shared.mail.model import Address
 from tests.integration.notifier.parts import Bus, Notifier, answer
 from tests.kit import postfix
+from tests.kit.dkim_key import DkimKey
 from tests.kit.eventually import eventually, eventually_async
 from tests.kit.smtp_script import SmtpScript
 from tests.kit.stack import TestStack
@@ -59,6 +62,43 @@ async def test_postfix_takes_many_mails_over_kept_connections(bus: Bus, script: 
         await all_sent(bus, mail, 1)
     eventually(lambda: {got.message_id for got in script.taken} == {mail.message_id for mail in mails}, LONG)
     assert len(script.taken) == len(mails)
+
+
+async def test_a_signature_on_the_mail_as_it_left_holds_behind_postfix(
+    notifier: Notifier, bus: Bus, script: SmtpScript, relay: int, mailbox: Mailbox, archive: Archive
+) -> None:
+    """No field or line of it is one that a server changes: long ones, UTF-8, blanks at line ends, files."""
+    mail = await hard_to_carry(archive, await mailbox(relay))
+    await bus.outgoing(mail)
+    await all_sent(bus, mail, 2)
+    left = notifier.call("GET", f"/outgoing/{mail.outgoing_id}/raw").content
+    eventually(lambda: script.taken, LONG)
+    came = script.taken[0].data
+    assert came.startswith(b"Received:")
+    key = DkimKey()
+    for ways in ((b"simple", b"simple"), (b"relaxed", b"simple"), (b"relaxed", b"relaxed")):
+        signature = key.sign(left, ways)
+        assert key.holds(signature + came), ways
+        assert not key.holds(signature + came.replace(b"Anna", b"Emma")), ways
+
+
+async def hard_to_carry(archive: Archive, scanner_id: str) -> OutgoingMail:
+    key, octets = f"uploads/2026-11/{uuid4()}", bytes(range(256)) * 40
+    await archive.put(key, octets)
+    name = "Größenänderung der Büroräume 漢字 " * 4
+    ids = [f"<{'x' * 200}.{number}@lakeside.example>" for number in range(30)]
+    long = f"{'Überweisung, '.join(['a'] * 40)}\nFrom here on\n.\n..\n  two blanks \n{'x' * 3000}\n\n-- \nHelp desk \t\n"
+    people = [Address(name=name, address="anna@lakeside.example"), Address(name='Anna "A" Keller', address='"anna b"@lakeside.example')]
+    return answer(
+        930,
+        scanner_id,
+        title=name * 3,
+        text=long,
+        quoted=Quoted(sender=name, at=datetime(2026, 11, 22, tzinfo=UTC), text=long, html=f"<p>{long}</p>"),
+        parts=[OutgoingPart(name=f"{name}.bin", content_type="application/pdf", size=len(octets), archive_key=key)],
+        references=ids,
+        in_reply_to=ids[-1],
+    ).model_copy(update={"to": people})
 
 
 async def test_greenmail_gets_each_mail_once(stack: TestStack, bus: Bus, mailbox: Mailbox) -> None:

@@ -82,7 +82,9 @@ def test_the_same_key_makes_one_identity(notifier: Notifier) -> None:
     ("body", "field"),
     [
         ({"auth": "password"}, "username"),
-        ({"address": "nobody"}, "address"),
+        ({"address": "nobody"}, "address: 'nobody' is no mail address"),
+        ({"address": "änna@x.example"}, "letters beyond ASCII before its @"),
+        ({"address": "=?utf-8?q?x?=@x.example"}, "is no mail address"),
         ({"reply_to": "a@b.example\r\nBcc: c@d.example"}, "reply_to"),
         ({"server": "a b"}, "server"),
         ({"colour": "red"}, "colour"),
@@ -151,6 +153,7 @@ def test_a_test_mail_needs_addresses(notifier: Notifier, smtp: ScriptedServer) -
     path = f"/senders/{notifier.call('POST', '/senders', sender_body(smtp.port)).json()['id']}/test"
     for to, words in (
         ("otto@company.example\r\nRCPT TO:<eve@x.example>", "no address that mail can be sent to"),
+        ("=?utf-8?q?e=40evil.example=2C?=@x.example", "no address that mail can be sent to"),
         ("o@x.example", "address to send from"),
     ):
         refused = notifier.call("POST", path, {"to": to})

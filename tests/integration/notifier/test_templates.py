@@ -69,17 +69,26 @@ def test_of_a_mailbox_there_is_one_of_a_kind_and_any_number_of_canned_answers(no
         ({"text": "Bye"}, "put `{{ answer }}` into it"),
         ({"html": "<p>Bye</p>"}, "html: line 1: put `{{ answer }}` into it"),
         ({"subject": "Yours"}, "subject: line 1: leave it blank"),
+        ({"kind": "canned", "text": "Hello", "html": "<p>Hello"}, "html: line 1: leave it blank"),
     ],
 )
 def test_what_could_not_be_filled_in_is_refused_with_what_to_do(notifier: Notifier, wrong: dict[str, str], words: str) -> None:
-    made = notifier.call("POST", "/templates", body()).json()
-    tries = (("POST", "/templates", body() | wrong), ("PATCH", f"/templates/{made['id']}", wrong))
-    for method, path, sent in (*tries, ("POST", "/templates/preview", body() | wrong)):
-        values = {name: value for name, value in sent.items() if path != "/templates/preview" or name not in {"name", "scanner_id"}}
+    made = notifier.call("POST", "/templates", canned("Ours", None) if "kind" in wrong else body()).json()
+    tries = (("POST", "/templates", body() | wrong, {""}), ("PATCH", f"/templates/{made['id']}", wrong, {"kind"}))
+    for method, path, sent, fixed in (*tries, ("POST", "/templates/preview", body() | wrong, {"name", "scanner_id"})):
+        values = {name: value for name, value in sent.items() if name not in fixed}
         refused = notifier.call(method, path, values)
         assert refused.status_code == 422, refused.text
         assert words in refused.json()["detail"]
         assert refused.json()["errors"][0]["field"] in wrong
+
+
+def test_a_canned_answer_saved_with_html_can_be_changed(notifier: Notifier) -> None:
+    """As the release before kept it."""
+    path = f"/templates/{notifier.call('POST', '/templates', canned('With HTML', None)).json()['id']}"
+    notifier.rows("update templates set html = '<p>Hello' where id = %s returning id", path.removeprefix("/templates/"))
+    changed = notifier.call("PATCH", path, {"text": "Good morning"})
+    assert (changed.status_code, changed.json()["text"], changed.json()["html"]) == (200, "Good morning", "")
 
 
 def test_a_preview_shows_what_would_be_sent(notifier: Notifier) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.domain.extensions import Letter, Offer, mail_command, on_the_wire, refusal
+from notifier.domain.extensions import BLOCK, Letter, Offer, mail_command, on_the_wire, refusal
 
 PLAIN = Letter("help@help.example", ("anna@lakeside.example",), b"Subject: hello\r\n\r\nhello\r\n")
 EVERYTHING = Offer(pipelining=True, size=1000, declares_size=True, eight_bit=True, utf8=True)
@@ -61,4 +61,18 @@ def test_a_mail_that_is_too_large_fails_before_it_is_sent() -> None:
     ],
 )
 def test_nothing_in_a_mail_can_end_it_early(data: bytes, wire: bytes) -> None:
-    assert on_the_wire(data) == wire
+    assert b"".join(on_the_wire(data)) == wire
+
+
+def test_a_large_mail_goes_in_blocks_of_whole_lines() -> None:
+    """Nobody else waits while it is made ready, and no line end and no period is cut in two."""
+    lines = [b"." * (number % 90) + (b"\r\n" if number % 3 else b"\n") for number in range(20_000)]
+    blocks = list(on_the_wire(b"".join(lines)))
+    assert len(blocks) > 10
+    assert max(map(len, blocks)) < 2 * BLOCK
+    whole = b"".join((b"." if line.startswith(b".") else b"") + line.rstrip(b"\r\n") + b"\r\n" for line in lines)
+    assert b"".join(blocks) == whole + b".\r\n"
+
+
+def test_a_small_mail_goes_in_one_piece() -> None:
+    assert list(on_the_wire(PLAIN.data)) == [PLAIN.data + b".\r\n"]

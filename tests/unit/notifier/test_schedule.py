@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.domain.schedule import Result, Retries, Settled, Verdict, delivery_state, is_over, mail_state, pause, settle
+from notifier.domain.schedule import Result, Retries, Settled, Verdict, delivery_state, is_over, mail_state, pause, settle, taken_back
 from shared.events import DeliveryState as S
 
 FIRST, LONGEST = timedelta(seconds=10), timedelta(hours=1)
@@ -91,3 +91,15 @@ def test_whoever_wrote_it_is_told_after_four_hours_that_it_is_late() -> None:
     late = "not delivered for 5 hours, tried until 2026-11-26 00:00 UTC: 450 4.2.1 later"
     assert tried(verdicts, after=timedelta(hours=5)).changes[ANNA] == (S.DELAYED, late)
     assert tried(verdicts, after=timedelta(hours=72)).changes[ANNA] == (S.FAILED, "450 4.2.1 later")
+
+
+@pytest.mark.parametrize(("unanswered", "state", "mail"), [(False, S.CANCELLED, "sent"), (True, S.FAILED, "sent")])
+def test_of_a_mail_that_was_taken_back_nobody_waits_for_another_try(unanswered: bool, state: S, mail: str) -> None:
+    people = {ANNA: S.ACCEPTED, BRUNO: S.DELAYED}
+    verdicts = {ANNA: Verdict(Result.SENT, "250"), BRUNO: Verdict(Result.TEMPORARY, "450 later")}
+    settled = settle(people, verdicts, RETRIES, failures=0, first_try=START, now=START, away=False)
+    ended = taken_back(settled, people, unanswered=unanswered)
+    assert {one: told for one, (told, _) in ended.changes.items()} == {ANNA: S.SENT, BRUNO: state}
+    assert (ended.state, ended.next_try_at) == (mail, None)
+    assert "250" in ended.changes[ANNA][1]
+    assert ("the server may have the mail" in ended.changes[BRUNO][1]) is unanswered

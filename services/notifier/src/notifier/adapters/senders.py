@@ -107,6 +107,7 @@ def _identity(name: str, address: str, sender: Row[Any]) -> Identity:
         reply_to=sender.reply_to,
         signature=sender.signature,
         plus_addressing=sender.plus_addressing,
+        personal=sender.owner is not None,
     )
 
 
@@ -116,8 +117,9 @@ async def save_scanner(conn: AsyncConnection, settings: ScannerSettings) -> None
     values |= {"sender_id": settings.sender_id, "enabled": settings.enabled}
     statement = insert(SCANNERS).values(id=settings.scanner_id, **values)
     newer = SCANNERS.c.version <= statement.excluded.version
-    await conn.execute(statement.on_conflict_do_update(index_elements=[SCANNERS.c.id], set_=values, where=newer))
-    await release(conn, scanner_id=settings.scanner_id)
+    kept = statement.on_conflict_do_update(index_elements=[SCANNERS.c.id], set_=values, where=newer).returning(SCANNERS.c.id)
+    if (await conn.execute(kept)).first() is not None:
+        await release(conn, scanner_id=settings.scanner_id)
 
 
 async def remove_scanner(conn: AsyncConnection, scanner_id: str) -> None:
@@ -125,9 +127,10 @@ async def remove_scanner(conn: AsyncConnection, scanner_id: str) -> None:
 
 
 async def release(conn: AsyncConnection, *, scanner_id: str | None = None, sender_id: str | None = None) -> None:
-    """Delayed mails of a scanner, or of all scanners of an identity, are due now."""
+    """Delayed mails of a scanner, or of all scanners of an identity and of the operator whose own account it is, are due now."""
     scanners = select(SCANNERS.c.id).where(SCANNERS.c.sender_id == sender_id) if scanner_id is None else [scanner_id]
-    chosen = OUTGOING.c.scanner_id.in_(scanners) & (OUTGOING.c.state == "delayed")
+    own = OUTGOING.c.owner.in_(select(SENDERS.c.owner).where(SENDERS.c.id == sender_id))
+    chosen = (OUTGOING.c.scanner_id.in_(scanners) | own) & (OUTGOING.c.state == "delayed")
     await conn.execute(update(OUTGOING).where(chosen).values(next_try_at=func.now()))
 
 

@@ -34,6 +34,8 @@ class _PersonalApi:
         """All fields; a password left out stays as long as server and user name do."""
         if body.auth == "oauth2":
             raise invalid([("auth", "oauth2 is for the SMTP identities of mailboxes: use `password` or `none`")])
+        if body.plus_addressing:
+            raise invalid([("plus_addressing", "is for the SMTP identities of mailboxes: a personal answer names no ticket")])
         owner = actor[:OWNER_CHARS]
         stored = columns(body.model_dump(mode="json", exclude={"password"}))
         check(stored, has_secret=False)
@@ -48,10 +50,12 @@ class _PersonalApi:
             return _view(await self._row(unit.conn, actor))
 
     async def remove(self, actor: Actor) -> None:
-        """What still waits for it leaves by the mailbox's identity."""
+        """What still waits for it leaves by the mailbox's identity. Done also where there is none: who asks twice wants the same."""
         async with self._outbox.transaction() as unit:
-            await self._senders.remove(unit.conn, (await self._row(unit.conn, actor)).id)
-            await ledger.wake(unit.conn)
+            known = await self._senders.own(unit.conn, actor[:OWNER_CHARS])
+            if known is not None:
+                await self._senders.remove(unit.conn, known.id)
+                await ledger.wake(unit.conn)
 
     async def test(self, who: Acting, body: SenderTestIn | None = None) -> TestResult:
         """As `/senders/{id}/test`; the mail is from the account's own address, else from the caller's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from notifier.domain.headers import mailbox
+from notifier.domain.headers import mailbox, objection
 from shared.api import OAuthFields, Sender
 from shared.http import ProblemError, invalid
 from shared.oauth.model import problems
@@ -33,7 +33,7 @@ def check(stored: Mapping[str, Any], *, has_secret: bool) -> None:
     """What the model alone cannot tell. Raises ProblemError 422. `has_secret`: whether the OAuth client's own secret is known."""
     for name in ("address", "reply_to"):
         if stored[name] and mailbox(stored[name]) is None:
-            raise ProblemError(422, "Not a mail address", f"{name}: {stored[name]!r} is no address that mail can be sent from.")
+            raise ProblemError(422, "Not a mail address", f"{name}: {stored[name]!r} {objection(stored[name])}.")
     if stored["reply_to"] and stored["plus_addressing"]:
         advice = "plus_addressing: answers go either to reply_to or to the mailbox with the ticket's number; leave one of the two out."
         raise ProblemError(422, "Two places to answer to", advice)

@@ -83,6 +83,8 @@ class _TemplatesApi:
         async with self._outbox.engine.begin() as conn:
             row = await _found(conn, template_id, lock=True)
             check_if_match(if_match, row.version)
+            if row.kind == TemplateKind.CANNED:
+                given = {"html": ""} | given  # canned answers could have one once, which nothing used: it keeps nobody from a change
             _check(TemplateKind(row.kind), _view(row).model_dump() | given)
             await templates.change(conn, template_id, given)
             changed = _view(await _found(conn, template_id))

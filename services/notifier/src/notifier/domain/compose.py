@@ -45,6 +45,8 @@ class Identity:
     reply_to: str = ""
     signature: str = ""
     plus_addressing: bool = False
+    personal: bool = False
+    """It is somebody's own account: what it has set is for their personal answers."""
 
     @property
     def mailbox(self) -> str | None:
@@ -62,6 +64,8 @@ class Composed:
     """What an acknowledgement says."""
     problem: str | None = None
     """Why its template was not used."""
+    subject: str = ""
+    """As sent: an acknowledgement's template may have made one of its own."""
 
 
 def subject_of(mail: OutgoingMail, rendered: str = "") -> str:
@@ -74,33 +78,46 @@ def subject_of(mail: OutgoingMail, rendered: str = "") -> str:
 
 
 def recipients(mail: OutgoingMail) -> dict[str, str | None]:
-    """Everybody of To and Cc, each once (case aside): as written, and as SMTP takes it, None where it is no address."""
-    known: dict[str, tuple[str, str | None]] = {}
+    """Everybody of To and Cc, each once: as written, and as SMTP takes it, None where it is no address.
+
+    One who is written in two ways is one: in capitals, with a domain in ASCII and in letters. Copies would be refused, or come twice.
+    """
+    known: dict[tuple[bool, str], tuple[str, str | None]] = {}
     for one in [*mail.to, *mail.cc]:
-        known.setdefault(one.folded, (headers.one_line(one.address)[:320], headers.mailbox(one.address)))
-    return dict(known.values())
+        box = headers.mailbox(one.address)
+        known.setdefault((box is None, box.lower() if box else one.folded), (headers.one_line(one.address)[:320], box))
+    people: dict[str, str | None] = {}
+    for written, box in known.values():
+        people[written] = people.get(written) or box
+    return people
 
 
 def compose(mail: OutgoingMail, identity: Identity, at: datetime, files: Sequence[bytes] = (), template: Texts | None = None) -> Composed:
     """`files` are the bytes of its parts, in order. Raises ComposeError or NoAddressError."""
     sender = _sender(mail, identity)
     rendered, problem = _rendered(mail, identity, template)
-    lines = [*_envelope(mail, identity, sender, rendered.subject), *_threading(mail, at), *_marks(mail), "MIME-Version: 1.0"]
+    subject = headers.one_line(subject_of(mail, rendered.subject))
+    lines = [*_envelope(mail, identity, sender, subject), *_threading(mail, at), *_marks(mail), "MIME-Version: 1.0"]
     data = "\r\n".join([*lines, ""]).encode("ascii") + _content(mail, rendered, files).octets() + b"\r\n"
     told = rendered.text[:MAX_TOLD] if mail.mode is OutgoingMode.ACKNOWLEDGEMENT else None
-    return Composed("" if mail.mode in AUTOMATIC else sender.address, data, told, problem)
+    return Composed("" if mail.mode in AUTOMATIC else sender.address, data, told, problem, subject)
 
 
 def _sender(mail: OutgoingMail, identity: Identity) -> Address:
     """Who it is from, with an address as SMTP takes it."""
     if mail.mode is OutgoingMode.PERSONAL:
-        author = mail.author or Address(address="")
-        if (own := headers.mailbox(author.address)) is None:
-            raise ComposeError("its author has no mail address of their own to send it from: set one on their own page, and answer again")
-        return Address(name=author.name, address=own)
+        return _author(mail.author or Address(address=""), identity)
     if identity.mailbox is None:
         raise NoAddressError(f"set the address of the mailbox {identity.mailbox_name!r}, or of its SMTP identity: no mail goes without one")
     return Address(name=identity.display_name or identity.mailbox_name, address=identity.mailbox)
+
+
+def _author(author: Address, identity: Identity) -> Address:
+    """Under the name and address of their own account where it has some: a provider takes mails from its own addresses only."""
+    address, name = (identity.address, identity.display_name) if identity.personal else ("", "")
+    if (own := headers.mailbox(address or author.address)) is None:
+        raise ComposeError("its author has no mail address of their own to send it from: set one on their own page, and answer again")
+    return Address(name=name or author.name, address=own)
 
 
 def _rendered(mail: OutgoingMail, identity: Identity, template: Texts | None) -> tuple[Rendered, str | None]:
@@ -129,29 +146,33 @@ def _values(mail: OutgoingMail, identity: Identity) -> Values:
     )
 
 
-def _envelope(mail: OutgoingMail, identity: Identity, sender: Address, rendered: str) -> list[str]:
+def _envelope(mail: OutgoingMail, identity: Identity, sender: Address, subject: str) -> list[str]:
     to, cc = headers.address_tokens(mail.to), headers.address_tokens(mail.cc)
     if not to and not cc:
         raise ComposeError("none of its recipients is an address")
     lines = [headers.field("From", headers.address_tokens([sender]))]
     lines += [headers.field(label, tokens) for label, tokens in (("To", to), ("Cc", cc)) if tokens]
-    if mail.mode is not OutgoingMode.PERSONAL and (reply_to := _reply_to(identity, mail.ticket_id, sender.address)):
+    if reply_to := _reply_to(mail, identity, sender.address):
         lines.append(f"Reply-To: {reply_to}")
-    return [*lines, headers.field("Subject", headers.text_tokens(subject_of(mail, rendered)))]
+    return [*lines, headers.field("Subject", headers.text_tokens(subject))]
 
 
-def _reply_to(identity: Identity, ticket_id: int, sender: str) -> str | None:
+def _reply_to(mail: OutgoingMail, identity: Identity, sender: str) -> str | None:
     """The identity's own; else the mailbox, with the ticket's number where its server takes that (RFC 5233).
 
-    The bare mailbox only where the mail is from another address: the answer must come back to it.
+    The bare mailbox only where the mail is from another address: the answer must come back to it. The one to a personal answer must
+    not: it has a Reply-To only where its author's own account has one.
     """
-    if identity.reply_to:
+    personal = mail.mode is OutgoingMode.PERSONAL
+    if identity.reply_to and identity.personal == personal:
         return headers.mailbox(identity.reply_to)
+    if personal:
+        return None
     back = headers.mailbox(identity.mailbox_address)
     if back is None:
         return None
     local, at, domain = back.rpartition("@")
-    numbered = headers.mailbox(f"{local}+{ticket_id}{at}{domain}") if identity.plus_addressing else None
+    numbered = headers.mailbox(f"{local}+{mail.ticket_id}{at}{domain}") if identity.plus_addressing else None
     return numbered or (back if back.casefold() != sender.casefold() else None)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from notifier.domain.schedule import Result, Verdict
 
 MEGABYTE = 1_000_000
+BLOCK = 64 * 1024
+"""Octets of a mail that are made ready at a time: whoever else is served by this process does not wait for a large one."""
 _BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_PERIOD = re.compile(rb"^\.", re.MULTILINE)
 
@@ -53,7 +55,8 @@ class Letter:
     @property
     def international(self) -> bool:
         """Whether an address or a header field is not ASCII."""
-        head = self.data.partition(b"\r\n\r\n")[0]
+        end = self.data.find(b"\r\n\r\n")
+        head = self.data[:end] if end >= 0 else self.data
         return not (head.isascii() and all(one.isascii() for one in (self.sender, *self.recipients)))
 
 
@@ -81,11 +84,17 @@ def mail_command(offer: Offer, letter: Letter) -> bytes:
     return " ".join(parts).encode()
 
 
-def on_the_wire(data: bytes) -> bytes:
-    """The mail as DATA takes it: whole line ends only, leading periods doubled, the closing period (RFC 5321, 4.5.2).
+def on_the_wire(data: bytes) -> Iterator[bytes]:
+    """The mail as DATA takes it, block by block: whole line ends only, leading periods doubled, the closing period (RFC 5321, 4.5.2).
 
     A bare CR or LF could end the mail early at a lenient server and begin a second one.
     """
-    lines = _BARE_LINE_END.sub(b"\r\n", data)
-    whole = lines if lines.endswith(b"\r\n") else lines + b"\r\n"
-    return _LEADING_PERIOD.sub(b"..", whole) + b".\r\n"
+    start = 0
+    while True:
+        end = data.find(b"\n", start + BLOCK - 1) + 1 or len(data)  # whole lines: no period and no line end is cut in two
+        lines = _LEADING_PERIOD.sub(b"..", _BARE_LINE_END.sub(b"\r\n", data[start:end]))
+        if end == len(data):
+            yield lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n")
+            return
+        yield lines
+        start = end

@@ -9,6 +9,8 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 
+import idna
+
 from shared.mail.model import Address
 from shared.mail.words import no_bidi
 
@@ -21,13 +23,16 @@ MAX_REFERENCES = 50
 MAX_NAME = 200
 QUOTED = 60
 """Characters of a quoted name: a longer one is encoded, which can be folded."""
-WORD_OCTETS = 42
-"""Octets per encoded word: 56 characters of base64 and 12 around them stay below 75."""
+WORD_OCTETS = 39
+"""Octets per encoded word: 52 characters of base64, 12 around them and `Subject: ` before them stay in a line of 76 (RFC 2047, 2)."""
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ATOMS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)+)"')
+_IN_QUOTES = re.compile(r"[\x20-\x3b=\x3f-\x7e]+")
+"""Printable ASCII; a `>` ends a path for careless servers, whatever is around it, and what follows could be another recipient."""
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f:.]+\])")
 _ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]+>")
@@ -40,16 +45,51 @@ def one_line(text: str) -> str:
 
 
 def mailbox(address: str) -> str | None:
-    """The address as it may stand in a header and in an SMTP command, its domain in ASCII (IDNA); None where it is none."""
+    """The address as it may stand in a header and in an SMTP command, its domain in ASCII (IDNA 2008); None where it is none."""
     local, at, domain = address.strip().rpartition("@")
-    if not at or not _ATOMS.fullmatch(local):
+    known, ascii_domain = _local_part(local), _ascii(domain)
+    if not at or known is None or not _DOMAIN.fullmatch(ascii_domain):
         return None
+    whole = f"{known}@{ascii_domain}"
+    return whole if len(whole) <= MAX_ADDRESS else None
+
+
+def objection(address: str) -> str:
+    """What is wrong with an address that `mailbox` refuses, as the end of a sentence that begins with it.
+
+    One beyond ASCII before its @ would go into the header as it is, and a server without SMTPUTF8 refuse the mail for everybody else too.
+    """
+    beyond = not address.rpartition("@")[0].isascii()
+    return "has letters beyond ASCII before its @, which many servers do not take (SMTPUTF8)" if beyond else "is no mail address"
+
+
+def _local_part(local: str) -> str | None:
+    """As atoms where it can be, else in quotes (RFC 5321, 4.1.2).
+
+    Never with `=?` in it: an encoded word may not stand in an address (RFC 2047, 5), and a program that decodes it all the same would
+    show, and answer to, somebody else.
+    """
+    quoted = _QUOTED_LOCAL.fullmatch(local)
+    plain = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else local
+    if "=?" in plain:
+        return None
+    if _ATOMS.fullmatch(plain):
+        return plain
+    # Two blanks are refused: they are made one wherever a text is made one line, and it would be another mailbox.
+    if quoted is None or not _IN_QUOTES.fullmatch(plain) or "  " in plain:
+        return None
+    escaped = re.sub(r'(["\\])', r"\\\1", plain)
+    return f'"{escaped}"'
+
+
+def _ascii(domain: str) -> str:
+    """Blank where it has no form in ASCII. `faß.de` and `fass.de` are two domains since IDNA 2008, and belong to two people."""
+    if domain.isascii():
+        return domain
     try:
-        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode()
-    except UnicodeError:
-        return None
-    whole = f"{local}@{ascii_domain}"
-    return whole if _DOMAIN.fullmatch(ascii_domain) and len(whole) <= MAX_ADDRESS else None
+        return idna.encode(domain, uts46=True).decode() if len(domain) <= MAX_ADDRESS else ""
+    except idna.IDNAError:
+        return ""
 
 
 def message_ids(ids: Iterable[str]) -> list[str]:

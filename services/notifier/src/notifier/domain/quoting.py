@@ -24,7 +24,7 @@ _NEVER = frozenset(
     {"script", "style", "link", "meta", "base", "iframe", "frame", "object", "embed", "form", "input", "button", "textarea", "select"}
     | {"svg", "math", "template", "noscript", "title", "plaintext", "xmp", "html", "head", "body", "audio", "video", "source"}
 )
-_LINK = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
+_LINK = re.compile(r"\s*(?:https?|mailto|tel):", re.IGNORECASE)
 
 
 def quoted_text(quoted: Quoted) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -57,6 +57,14 @@ def delivery_state(result: Result, *, give_up: bool) -> DeliveryState:
     if result in WAITING:
         return DeliveryState.FAILED if give_up else DeliveryState.DELAYED
     return DeliveryState.SENT if result is Result.SENT else DeliveryState.FAILED
+
+
+TAKEN_BACK_LATE = "taken back after a dialogue that ended without an answer: the server may have the mail, and it is not tried again"
+
+
+def given_up(*, unanswered: bool) -> tuple[DeliveryState, str]:
+    """New state of a recipient who waited for an answer that was taken back. `unanswered`: the server may have it from an earlier try."""
+    return (DeliveryState.FAILED, TAKEN_BACK_LATE) if unanswered else (DeliveryState.CANCELLED, "")
 
 
 def mail_state(recipients: Iterable[DeliveryState]) -> str:
@@ -123,6 +131,16 @@ def settle(
     troubles = sorted({verdict.detail for verdict in verdicts.values() if verdict.result is not Result.SENT})
     detail = "; ".join(troubles) or next((verdict.detail for verdict in verdicts.values()), "")
     return Settled(verdicts, changes, state, now + wait if state == "delayed" else None, failures, detail, None if well else detail)
+
+
+def taken_back(one: Settled, people: Mapping[str, DeliveryState], *, unanswered: bool) -> Settled:
+    """What the try makes of a mail that was taken back during it: nobody waits for another. `people` as `settle` has them."""
+    after = {**people, **{address: state for address, (state, _) in one.changes.items()}}
+    stopped = {address: given_up(unanswered=unanswered) for address, state in after.items() if state in OPEN}
+    if not stopped:
+        return one
+    ended = [stopped[address][0] if address in stopped else state for address, state in after.items()]
+    return replace(one, changes={**one.changes, **stopped}, state=mail_state(ended), next_try_at=None)
 
 
 def is_over(first_try: datetime, now: datetime, limit: timedelta) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from notifier.domain import headers
 from notifier.domain.body import encoded
+from notifier.domain.flowed import flowed
 from shared.events import OutgoingPart
 from shared.mail.names import safe_name
 from shared.mail.words import no_bidi
@@ -37,9 +38,10 @@ class Entity:
 
 
 def text_entity(subtype: str, text: str) -> Entity:
-    """A text in UTF-8, in the transfer encoding that old servers pass unharmed."""
-    encoding, wire = encoded(text)
-    fields = (f"Content-Type: text/{subtype}; charset=utf-8", f"Content-Transfer-Encoding: {encoding}")
+    """A text in UTF-8, in the transfer encoding that old servers pass unharmed. A plain one flows (RFC 3676)."""
+    plain = subtype == "plain"
+    encoding, wire = encoded(flowed(text) if plain else text)
+    fields = (f"Content-Type: text/{subtype}; charset=utf-8{'; format=flowed' if plain else ''}", f"Content-Transfer-Encoding: {encoding}")
     return Entity(fields, wire.encode("ascii"))
 
 

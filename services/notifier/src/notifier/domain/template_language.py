@@ -63,12 +63,17 @@ _BRANCHES: Final = (nodes.Template, nodes.Output, nodes.Not, nodes.And, nodes.Or
 _COMPARISONS: Final = frozenset({"eq", "ne"})
 
 
+def _as_html(value: object) -> Markup:
+    """Constants of a template come escaped by Jinja. Values never do: they are plain texts, and so is what filters make of them."""
+    return value if isinstance(value, Markup) else Markup(markup(str(value)))  # noqa: S704 -- `markup` escapes
+
+
 def _environment(*, html: bool) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=html,
         keep_trailing_newline=True,
-        finalize=(lambda value: Markup(markup(str(value)))) if html else None,  # noqa: S704 -- `markup` escapes
+        finalize=_as_html if html else None,
     )
     environment.globals.clear()
     environment.tests.clear()

@@ -10,6 +10,7 @@ from notifier.domain.body import markup, readable
 from notifier.domain.headers import one_line
 from notifier.domain.template_language import TemplateProblemError, always_shows, filled, parsed
 from shared.api import TemplateKind
+from shared.mail.answer_subject import bare_title, without_marks
 
 MAX_SUBJECT: Final = 500
 
@@ -78,6 +79,8 @@ def check(kind: TemplateKind, texts: Texts) -> None:
     """Whether it can be kept: each text uses what is offered, and none loses the answer. Raises TemplateProblemError."""
     if texts.subject and kind is not TemplateKind.ACKNOWLEDGEMENT:
         raise TemplateProblemError("subject", 1, "leave it blank: answers have the ticket's title and number as their subject")
+    if texts.html.strip() and kind is TemplateKind.CANNED:
+        raise TemplateProblemError("html", 1, "leave it blank: a canned answer is put into the text that an operator writes")
     if not texts.text.strip():
         raise TemplateProblemError("text", 1, "write a text: it is what is sent")
     for field, source in (("subject", texts.subject), ("text", texts.text), ("html", texts.html)):
@@ -91,7 +94,7 @@ def check(kind: TemplateKind, texts: Texts) -> None:
 def render(kind: TemplateKind, texts: Texts, values: Values) -> Rendered:
     """The template filled in. Raises TemplateProblemError, and nothing else."""
     names, context = VARIABLES[kind], _context(values)
-    subject = one_line(filled("subject", texts.subject, names, context))[:MAX_SUBJECT].rstrip()
+    subject = _subject(filled("subject", texts.subject, names, context | _of_subject(values)), values.ticket_id)
     text = readable(filled("text", texts.text, names, context))
     html = readable(filled("html", texts.html, names, context)) if texts.html.strip() else f"<div>{markup(text)}</div>"
     return Rendered(subject, text, html)
@@ -107,7 +110,17 @@ def render_or_default(kind: TemplateKind, texts: Texts | None, values: Values) -
     return render(kind, DEFAULTS[kind], values), None
 
 
-def _context(values: Values) -> Mapping[str, Any]:
+def _subject(made: str, ticket_id: int) -> str:
+    """One line, in which nothing shows as something else, or names another ticket: neither the template nor a customer's name may."""
+    return without_marks(one_line(made)[:MAX_SUBJECT], but=ticket_id)
+
+
+def _of_subject(values: Values) -> dict[str, Any]:
+    """The title as an answer's subject has it: `Re:` and the mark of its ticket are the template's to add."""
+    return {"ticket": {"id": str(values.ticket_id), "title": bare_title(values.ticket_title)}}
+
+
+def _context(values: Values) -> dict[str, Any]:
     return {
         "ticket": {"id": str(values.ticket_id), "title": one_line(values.ticket_title)},
         "customer": {"name": one_line(values.customer_name), "address": one_line(values.customer_address)},

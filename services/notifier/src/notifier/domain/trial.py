@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
-from notifier.domain.headers import MAX_NAME, mailbox, one_line
+from notifier.domain import headers, structure
+from shared.mail.model import Address
 
 WORDS = "This mail shows that Mail Converter can send by this SMTP server. Nothing needs to be done about it."
 
@@ -18,16 +16,18 @@ def trial(sender: str, display_name: str, to: str, at: datetime) -> tuple[str, b
 
     It is marked so that nobody's vacation notice answers it (RFC 3834, 5).
     """
-    author, recipient = mailbox(sender), mailbox(to)
+    author, recipient = headers.mailbox(sender), headers.mailbox(to)
     if author is None or recipient is None:
         raise ValueError("not a mail address")
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = Address(one_line(display_name)[:MAX_NAME], addr_spec=author)
-    mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = "Test of Mail Converter"
-    mail["Date"] = format_datetime(at)
-    mail["Message-ID"] = make_msgid(domain=author.rpartition("@")[2])
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content(WORDS + "\n")
-    return str(mail["Message-ID"]), mail.as_bytes()
+    message_id = make_msgid(domain=author.rpartition("@")[2])
+    lines = [
+        headers.field("From", headers.address_tokens([Address(name=display_name, address=author)])),
+        headers.field("To", headers.address_tokens([Address(address=recipient)])),
+        "Subject: Test of Mail Converter",
+        headers.field("Date", [format_datetime(at)]),
+        headers.field("Message-ID", [message_id]),
+        "Auto-Submitted: auto-generated",
+        "X-Auto-Response-Suppress: All",
+        "MIME-Version: 1.0",
+    ]
+    return message_id, "\r\n".join([*lines, ""]).encode("ascii") + structure.text_entity("plain", f"{WORDS}\n").octets()
