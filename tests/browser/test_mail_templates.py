@@ -18,6 +18,7 @@ def test_a_template_is_previewed_before_it_is_saved(watched: Watched, world: Wor
     page = watched.page
     page.get_by_role("link", name="Templates").click()
     page.get_by_role("link", name="Add a canned answer").click()
+    expect(page.get_by_label("HTML")).to_have_count(0)
     page.get_by_label("Name").fill("Thanks")
     page.get_by_label("Text").fill("Dear {{ customer.name }},\n\nthank you for {{ ticket.id }}.")
     page.get_by_role("button", name="Show what it makes").click()
@@ -35,6 +36,7 @@ def test_a_template_is_previewed_before_it_is_saved(watched: Watched, world: Wor
 def test_what_is_wrong_is_told_in_the_preview_and_at_the_field(watched: Watched, world: World) -> None:
     watched.go("/mail-templates/new?kind=answer")
     page = watched.page
+    expect(page.get_by_label("HTML")).to_be_visible()
     page.get_by_label("Name").fill("Company")
     page.get_by_label("Text").fill("{{ answer }} {{ nothing }}")
     page.get_by_role("button", name="Show what it makes").click()

@@ -32,7 +32,8 @@ def test_the_own_address_is_set_and_what_is_none_is_refused(watched: Watched) ->
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_label("Your mail address")).to_have_accessible_description(
         "is no mail address. Give one such as anna@company.example, without a name or brackets "
-        "“Answer by mail” comes from it. Blank: you cannot answer by mail, only comment."
+        "“Answer by mail” comes from it, unless your own SMTP account below has another. "
+        "Blank: you cannot answer by mail, only from the mailbox."
     )
     page.get_by_label("Your mail address").fill("otto.berg@company.example")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -47,6 +48,10 @@ def test_the_own_account_is_kept_tested_and_forgotten(watched: Watched, world: W
     page = watched.page
     page.get_by_label("SMTP server").fill("smtp.company.example")
     page.get_by_label("User name").fill("otto")
+    expect(page.get_by_label("From address")).to_have_accessible_description("Blank: your mail address, as above.")
+    expect(page.get_by_label("From name")).to_have_accessible_description("Blank: your name, as above.")
+    expect(page.get_by_label("Answers come back to an address with the ticket in it")).to_have_count(0)
+    page.get_by_label("Reply to").fill("otto@elsewhere.example")
     page.get_by_role("button", name="Save the account").click()
     expect(page.get_by_label("Password")).to_have_accessible_description("is needed: none is saved for this server and user name")
     page.get_by_label("Password").fill("secret")
@@ -54,6 +59,7 @@ def test_the_own_account_is_kept_tested_and_forgotten(watched: Watched, world: W
     expect(page.get_by_role("status")).to_contain_text("Your personal answers leave by this account")
     assert world.own_sender is not None
     assert (world.own_sender.server, world.own_sender.username) == ("smtp.company.example", "otto")
+    assert world.own_sender.reply_to == "otto@elsewhere.example"
     page.get_by_role("button", name="Test").click()
     expect(page.get_by_role("heading", name="The connection works")).to_be_visible()
     assert world.tested == ["otto@company.example"]

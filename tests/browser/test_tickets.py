@@ -377,10 +377,13 @@ def test_the_desk_names_its_statuses(watched: Watched, world: World) -> None:
     page.get_by_label("Categories").fill("Orders\nReturns\n")
     page.get_by_label("Seconds an answer waits").fill("30")
     page.get_by_label("To one address in 24 hours").fill("0")
+    expect(page.get_by_label("Acknowledge also where the mail provider does not write")).to_be_checked()
+    page.get_by_label("Acknowledge also where the mail provider does not write").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     assert world.ticket_settings.priorities == ["low", "normal", "hot"]
     assert (world.ticket_settings.undo_seconds, world.ticket_settings.automatic_per_sender) == (30, 0)
+    assert not world.ticket_settings.acknowledge_unchecked
     watched.go("/tickets")
     expect(page.get_by_role("row", name="Chairs instead of tables")).to_contain_text("Being worked on")
     world.refuse = ProblemError(412, "Changed meanwhile", "Somebody changed it.")

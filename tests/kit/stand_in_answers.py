@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import FastAPI, Header, Request
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Actor = Annotated[str, Header(alias="X-Actor")]
-HELP = "Help desk <help@company.example>"
+Kind = Literal["reply", "comment"]
+HELP = "help@company.example"
+NOBODY = "The mail of this ticket names no address to answer to; write an internal note instead."
+NO_MAIL = "No mail came in on this ticket, so there is nobody to answer; write an internal note instead."
 NO_ADDRESS = "You have no mail address of your own yet, so no answer can leave from it."
 
 
@@ -40,6 +43,19 @@ class Answers:
     undo_seconds: int = 120
 
 
+def mail_came(world: World, key: int) -> bool:
+    return any(message.kind == "mail" for message in world.messages[key])
+
+
+def why_not(world: World, key: int) -> str | None:
+    """Why nobody can be answered."""
+    if world.answers.refusal:
+        return world.answers.refusal
+    if not mail_came(world, key):
+        return NOBODY if world.tickets[key].source == "mail" else NO_MAIL
+    return None if world.tickets[key].sender else NOBODY
+
+
 def serve_answers(app: FastAPI, world: World) -> None:
     """Its paths."""
     for add in (_serve_answering, _serve_drafts, _serve_sending):
@@ -50,7 +66,8 @@ def _serve_answering(app: FastAPI, world: World) -> None:
     @app.get("/tickets/{key}/answering")
     def answering(key: int) -> api.Answering:
         ticket, known = world.tickets[key], world.answers
-        to = [ticket.sender] if ticket.sender else []
+        refusal = why_not(world, key)
+        to = [ticket.sender] if ticket.sender and not refusal else []
         first = next((message for message in world.messages[key] if message.direction == "in"), None)
         return api.Answering(
             sender=HELP,
@@ -61,7 +78,7 @@ def _serve_answering(app: FastAPI, world: World) -> None:
             quoted=f"On 23 November, {ticket.sender} wrote:\n> {first.text.splitlines()[0]}" if first else "",
             personal_sender=known.personal_sender,
             personal_refusal=None if known.personal_sender else NO_ADDRESS,
-            refusal=known.refusal,
+            refusal=refusal,
             writing=known.writing.get(key, []),
             files_limit=known.files_limit,
             files_blocked=["exe", "application/x-msdownload"],
@@ -76,12 +93,14 @@ def _serve_answering(app: FastAPI, world: World) -> None:
         return made
 
 
-def _serve_drafts(app: FastAPI, world: World) -> None:
-    def files(key: int, ids: list[str]) -> list[api.AttachmentView]:
-        own = [file for message in world.messages[key] for file in message.attachments]
-        sent = [api.AttachmentView(**item.model_dump()) for item in world.answers.uploads.values()]
-        return [file for file in [*own, *sent] if file.id in ids]
+def files(world: World, key: int, ids: list[str]) -> list[api.AttachmentView]:
+    """Those of the ids that are there."""
+    own = [file for message in world.messages[key] for file in message.attachments]
+    sent = [api.AttachmentView(**item.model_dump()) for item in world.answers.uploads.values()]
+    return list({file.id: file for file in [*own, *sent] if file.id in ids}.values())
 
+
+def _serve_drafts(app: FastAPI, world: World) -> None:
     @app.get("/tickets/{key}/draft")
     def draft(key: int) -> api.Draft:
         if key not in world.answers.drafts:
@@ -92,13 +111,14 @@ def _serve_drafts(app: FastAPI, world: World) -> None:
     def keep(key: int, wanted: api.DraftIn, if_match: IfMatch = None) -> api.Draft:
         check_if_match(if_match, world.answers.drafts[key].version if key in world.answers.drafts else 0)
         world.answers.saved += 1
-        there = files(key, wanted.attachments)
+        there = files(world, key, wanted.attachments)
         made = api.Draft(**wanted.model_dump(), files=there, version=world.answers.saved, updated_at=datetime.now(UTC))
         world.answers.drafts[key] = made
         return made
 
     @app.delete("/tickets/{key}/draft", status_code=204)
-    def throw_away(key: int) -> None:
+    def throw_away(key: int, if_match: IfMatch = None) -> None:
+        check_if_match(if_match, world.answers.drafts[key].version if key in world.answers.drafts else 0)
         world.answers.drafts.pop(key, None)
 
 
@@ -111,10 +131,12 @@ def _serve_sending(app: FastAPI, world: World) -> None:
         known = next((item for item in world.messages[key] if item.id == idempotency_key), None)
         if known is not None:
             return known
+        if why := why_not(world, key):
+            raise ProblemError(409, "Nobody to answer", why)
         if wanted.mode == "personal" and world.answers.personal_sender is None:
             raise ProblemError(409, "No address of your own", NO_ADDRESS)
         world.answers.sent.append((key, wanted))
-        made = _message(world, key, wanted, actor, idempotency_key or str(uuid4()))
+        made = answer_of(world, key, wanted, actor, idempotency_key or str(uuid4()))
         world.messages[key].append(made)
         world.answers.drafts.pop(key, None)
         return made
@@ -123,24 +145,32 @@ def _serve_sending(app: FastAPI, world: World) -> None:
     def cancel(key: int, message_id: str) -> api.Message:
         index = place(key, message_id)
         message = world.messages[key][index]
-        if message.undo_until is None or message.undo_until < datetime.now(UTC):
+        left = message.undo_until is None or message.undo_until < datetime.now(UTC)
+        known = world.outgoing.get(message_id)
+        if left and not (known and known.cancellable):
             raise ProblemError(409, "Left already", "The answer has left already.")
-        wanted = next(reply for number, reply in reversed(world.answers.sent) if number == key)
+        if known is not None:
+            world.outgoing[message_id] = known.model_copy(update={"state": "cancelled", "cancellable": False, "retryable": False})
+        sent = (reply for number, reply in reversed(world.answers.sent) if number == key)
+        wanted = next(sent, api.ReplyIn(body=message.text))
         world.answers.saved += 1
-        draft = {"body": wanted.body, "mode": wanted.mode, "cc": wanted.cc, "attachments": wanted.attachments}
-        world.answers.drafts[key] = api.Draft.model_validate(draft | {"version": world.answers.saved, "updated_at": datetime.now(UTC)})
+        there = files(world, key, wanted.attachments)
+        draft = api.Draft(**wanted.model_dump(), files=there, version=world.answers.saved, updated_at=datetime.now(UTC))
+        world.answers.drafts[key] = draft
         world.messages[key][index] = _cancelled(message)
         return world.messages[key][index]
 
 
-def _message(world: World, key: int, wanted: api.ReplyIn, actor: str, message_id: str) -> api.Message:
+def answer_of(
+    world: World, key: int, wanted: api.ReplyIn, actor: str, message_id: str, kind: Literal["reply", "comment"] = "reply"
+) -> api.Message:
     """The answer as it is shown while it waits."""
     ticket, now = world.tickets[key], datetime.now(UTC)
     to, cc = [ticket.sender or ""], ticket.watchers if wanted.cc is None else wanted.cc
     files = [item for item in world.answers.uploads.values() if item.id in wanted.attachments]
     return api.Message(
         id=message_id,
-        kind="reply",
+        kind=kind,
         direction="out",
         sender=actor,
         text=wanted.body,

@@ -18,7 +18,8 @@ def ledger() -> list[api.OutgoingDetail]:
     """Of the answers of ticket 128: one was sent at once, one is tried again."""
     common: dict[str, Any] = {"ticket_id": 128, "message_id": "<a@company.example>", "subject": "Re: Invoice", "created_at": ago(hours=2)}
     common |= {"recipients": ["anna@customer.example"], "made": True}
-    waits = {"next_try_at": ago(hours=-5, minutes=-30), "last_error": "451 4.7.1 try later"}
+    waits: dict[str, Any] = {"next_try_at": ago(hours=-5, minutes=-30), "last_error": "451 4.7.1 try later"}
+    waits |= {"retryable": True, "cancellable": True}
     rows: list[dict[str, Any]] = [
         {"id": "m2", "state": "sent", "tries": 1, "aliases": ["<b@server.example>"], **_told("sent", "250 2.0.0 OK: queued", 1)},
         {"id": "m5", "state": "delayed", "tries": 3, **waits, **_told("delayed", "451 4.7.1 try later", 3)},

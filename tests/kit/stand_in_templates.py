@@ -30,9 +30,8 @@ def templates() -> list[api.Template]:
 def _filled(text: str, values: api.TemplateValues) -> str:
     if "{{ nothing" in text:
         raise invalid([("text", "line 1: there is no variable `nothing`; use one of: customer.name, ticket.id")])
-    known = {"{{ customer.name }}": values.customer_name, "{{ ticket.id }}": str(values.ticket_id), "{{ answer }}": values.answer}
-    for name, value in known.items():
-        text = text.replace(name, value)
+    for name, value in values.model_dump().items():
+        text = text.replace(f"{{{{ {name.replace('_', '.', 1)} }}}}", str(value))
     return text
 
 

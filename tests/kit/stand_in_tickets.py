@@ -11,6 +11,7 @@ from fastapi import FastAPI, Header, Query, Request, Response
 from shared import api
 from shared.events import TicketEventType
 from shared.http import ProblemError, check_if_match, decode_cursor, encode_cursor
+from tests.kit.stand_in_answers import answer_of, mail_came, why_not
 from tests.kit.stand_in_world import World, changed, one
 
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
@@ -210,22 +211,29 @@ def _serve_messages(app: FastAPI, desk: _Desk) -> None:
 
     @app.post("/tickets/{key}/comments", status_code=201)
     def comment(key: int, wanted: api.CommentIn, actor: Actor, idempotency_key: Key = None) -> api.Message:
-        kind: Any = "note" if wanted.internal else "comment"
         known = next((item for item in desk.world.messages[key] if item.id == idempotency_key), None)
         if known is not None:
             return known
-        made = api.Message(
-            id=idempotency_key or str(uuid4()),
-            kind=kind,
-            direction="out",
-            sender=actor,
-            text=wanted.body,
-            created_at=datetime.now(UTC),
-        )
+        message_id, drafts = idempotency_key or str(uuid4()), desk.world.answers.drafts
+        mailed = not wanted.internal and (one(desk.world.tickets, key, "ticket").source == "mail" or mail_came(desk.world, key))
+        if mailed and (why := why_not(desk.world, key)):
+            raise ProblemError(409, "Nobody to answer", why)
+        if mailed:
+            reply = api.ReplyIn(body=wanted.body, cc=wanted.cc, attachments=wanted.attachments)
+            made = answer_of(desk.world, key, reply, actor, message_id, "comment")
+        else:
+            made = _written(wanted, actor, message_id)
         desk.world.messages[key].append(made)
-        desk.world.answers.drafts.pop(key, None)
+        if key in drafts and (not wanted.internal or drafts[key].mode == "note"):
+            del drafts[key]
         desk.change(key, {"message_count": len(desk.world.messages[key])}, actor, "commented")
         return made
+
+
+def _written(wanted: api.CommentIn, actor: str, message_id: str) -> api.Message:
+    """What nobody gets by mail."""
+    kind: Any = "note" if wanted.internal else "comment"
+    return api.Message(id=message_id, kind=kind, direction="out", sender=actor, text=wanted.body, created_at=datetime.now(UTC))
 
 
 def _serve_views(app: FastAPI, desk: _Desk) -> None:

@@ -10,7 +10,8 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from console.accounts import Accounts, SignInRefusedError
-from shared.http import ProblemError
+from shared.api import Problem, UserIn
+from shared.http import ProblemError, problem_response
 from tests.integration.console.rig import SERVICE_TOKEN, Console, Upstream, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
@@ -173,6 +174,33 @@ async def test_the_last_administrator_cannot_be_deleted(console: Console) -> Non
     session = await console.deps.accounts.sign_in("anna@company.example", PASSWORD, ADDRESS)
     assert (await console.http.delete(f"/api/v1/users/{anna['id']}", headers=headers)).status_code == 204
     assert await console.deps.accounts.sessions.find(session.secret) is None
+
+
+async def user_of(console: Console, name: str) -> str:
+    """The id of a new operator."""
+    wanted = UserIn(email=f"{name}@company.example", name=name, role="operator", password=PASSWORD)
+    return (await console.deps.accounts.create_user(wanted)).id
+
+
+async def test_the_smtp_account_of_a_deleted_user_is_deleted_too(console: Console, upstream: Upstream) -> None:
+    headers, ben = await console.token(), await user_of(console, "ben")
+    assert (await console.http.delete(f"/api/v1/users/{ben}", headers=headers)).status_code == 204
+    seen = upstream.last
+    assert (seen.service, seen.method, seen.path) == ("notifier", "DELETE", "/me/sender")
+    assert seen.headers["x-actor"] == "user:ben@company.example"
+    upstream.answer = lambda _: problem_response(Problem(title="No own SMTP account", status=404))
+    cleo = await user_of(console, "cleo")
+    assert (await console.http.delete(f"/api/v1/users/{cleo}", headers=headers)).status_code == 204
+    assert await console.sql("select email from users") == []
+
+
+async def test_a_user_is_shut_out_while_the_notifier_is_away_and_what_is_left_is_said(console: Console, upstream: Upstream) -> None:
+    headers, ben = await console.token(), await user_of(console, "ben")
+    upstream.answer = lambda _: problem_response(Problem(title="Away", status=503, detail="Its database is away."))
+    answer = await console.http.delete(f"/api/v1/users/{ben}", headers=headers)
+    assert (answer.status_code, answer.json()["title"]) == (503, "Deleted in part")
+    assert "Its database is away. Make a user of the same address and delete it again" in answer.json()["detail"]
+    assert await console.sql("select email from users") == []
 
 
 async def test_the_database_away_is_said_as_a_problem(upstream: Upstream) -> None:

@@ -11,6 +11,7 @@ from fastapi.routing import _IncludedRouter
 from pydantic import SecretStr
 
 from console.app import create_app
+from shared.api import UserIn
 from tests.integration.console.rig import EMAIL, PASSWORD, Console, Upstream, browser_session, running, settings_of
 
 pytestmark = [pytest.mark.connected, pytest.mark.asyncio(loop_scope="session")]
@@ -70,6 +71,29 @@ async def test_every_page_but_those_before_sign_in_asks_to_sign_in(console: Cons
             answer = await console.http.get(re.sub(r"\{[^}]+\}", "7", path))
             assert answer.status_code == 303, path
             assert answer.headers["Location"].startswith("/sign-in")
+
+
+ADMINISTRATORS_PAGES = (
+    *("/outgoing", "/outgoing/7/retry", "/oauth/callback", "/mailboxes/7/sign-in", "/senders/7/sign-in", "/ticket-settings"),
+    *("/senders", "/senders/new", "/senders/7", "/senders/7/test", "/senders/7/delete"),
+    *("/mail-templates", "/mail-templates/new", "/mail-templates/preview", "/mail-templates/7", "/mail-templates/7/preview"),
+    *("/mail-templates/7/delete",),
+)
+
+
+async def test_pages_for_administrators_refuse_an_operator(console: Console, csrf: str, upstream: Upstream) -> None:
+    assert csrf
+    await console.deps.accounts.create_user(UserIn(email="bo@company.example", name="Bo", password=PASSWORD, role="operator"))
+    token = await browser_session(console, "bo@company.example")
+    asked = set()
+    for method, route in page_routes(console):
+        path = re.sub(r"\{[^}]+\}", "7", route)
+        if method in {"GET", "POST"} and path in ADMINISTRATORS_PAGES:
+            asked.add(path)
+            answer = await console.http.request(method, path, headers={"X-CSRF-Token": token})
+            assert (answer.status_code, "ask an administrator" in answer.text) == (403, True), f"{method} {path}"
+    assert asked == set(ADMINISTRATORS_PAGES)
+    assert upstream.seen == []
 
 
 def page_routes(console: Console) -> list[tuple[str, str]]:

@@ -232,11 +232,16 @@ async def test_a_body_over_10_mib_is_refused(console: Console, upstream: Upstrea
     assert answer.status_code == 413
     assert upstream.seen == []
     assert (await console.http.post("/api/v1/tickets", content=b"x" * limit, headers=headers)).status_code == 200
+    page = await console.http.post("/tickets/7/comments", content=b"x" * (limit + 1), headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    assert "Too much at one time" in page.text
 
 
 async def test_the_description_is_served_to_everybody(console: Console) -> None:
     answer = await console.http.get("/api/v1/openapi.json")
     assert answer.json()["openapi"] == "3.1.0"
+    upload = answer.json()["paths"]["/api/v1/tickets/{id}/uploads"]["post"]["requestBody"]
+    assert upload == {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     assert f"{PREFIX}/tickets" in answer.json()["paths"]
 
 

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.domain.principal import Principal
+from console.pages.page import error_page
 from console.security import SAFE_METHODS, set_visitor_cookie
 from shared.api import Problem
-from shared.http import problem_response
+from shared.http import ProblemError, problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from console.dependencies import Dependencies
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+TOO_MUCH = (
+    "What was sent has more than 10 MB, the most for one submission, so nothing of it was taken. Go back: what you wrote is still there. "
+    "Then send fewer or smaller files; in an answer “Attach” takes some before you choose the others."
+)
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'self'; img-src 'self' data:"
 )
@@ -58,13 +63,13 @@ class Guard:
         answer = _Answer(self._console, scope, send)
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-            await _too_large()(scope, receive, answer.send)
+            await (await _too_large(scope))(scope, receive, answer.send)
             return
         try:
             await self._app(scope, _limited(receive), answer.send)
         except BodyTooLargeError:
             if not answer.started:
-                await _too_large()(scope, receive, answer.send)
+                await (await _too_large(scope))(scope, receive, answer.send)
         except Exception as error:
             # Starlette answers bugs outside of all middleware; here the answer gets its headers and its line in the audit log.
             if answer.started:
@@ -125,6 +130,9 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-def _too_large() -> Response:
+async def _too_large(scope: Scope) -> Response:
+    """A page for a browser that shows what it gets, with what to do; a problem document for all others."""
+    if "text/html" in Headers(scope=scope).get("accept", ""):
+        return await error_page(Request(scope), ProblemError(413, "Too much at one time", TOO_MUCH))
     detail = f"A request's body may have {MAX_BODY_BYTES // 1024 // 1024} MiB."
     return problem_response(Problem(title="The request is too large", status=413, detail=detail))

@@ -52,17 +52,18 @@ class Users:
             rows = (await conn.execute(query)).mappings().all()
         return page([User(**row) for row in rows], limit, lambda user: (user.email,))
 
-    async def delete(self, user_id: str) -> None:
-        """End the user and their sessions. Raises ProblemError 404, and 409 for the last administrator."""
+    async def delete(self, user_id: str) -> Principal:
+        """End the user and their sessions; returns who it was. Raises ProblemError 404, and 409 for the last administrator."""
         async with self._engine.begin() as conn:
             await conn.execute(text("lock table users in share row exclusive mode"))
-            role = await conn.scalar(select(USERS.c.role).where(USERS.c.id == user_id))
-            if role is None:
+            row = (await conn.execute(select(USERS).where(USERS.c.id == user_id))).first()
+            if row is None:
                 raise not_found("user", user_id)
             others = select(func.count()).where(USERS.c.role == "administrator", USERS.c.id != user_id)
-            if role == "administrator" and not await conn.scalar(others):
+            if row.role == "administrator" and not await conn.scalar(others):
                 raise ProblemError(409, "The last administrator", "Make another user an administrator first.")
             await conn.execute(delete(USERS).where(USERS.c.id == user_id))
+        return principal_of(row)
 
     async def change(self, user_id: str, values: dict[str, str]) -> Principal:
         """Set the columns given. Raises ProblemError 404 for a user deleted meanwhile."""

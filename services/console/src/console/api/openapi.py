@@ -107,8 +107,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "x-roles": list(route.roles),
     }
     if route.request is not None:
-        schema = _schema(route.request, schemas)
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = {"required": True, "content": _content(route.request, schemas)}
     return operation
 
 
@@ -121,13 +120,18 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _answer(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": route.summary}
-    if isinstance(route.response, str):
-        answer["content"] = {route.response: {"schema": {"type": "string", "format": "binary"}}}
-    elif route.response is not None:
-        answer["content"] = {"application/json": {"schema": _schema(route.response, schemas)}}
+    if route.response is not None:
+        answer["content"] = _content(route.response, schemas)
     if route.status == 202:
         answer["headers"] = {"Location": {"schema": {"type": "string"}, "description": "The job"}}
     return answer
+
+
+def _content(body: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """Of a media type's bytes, or of a model as JSON."""
+    if isinstance(body, str):
+        return {body: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": _schema(body, schemas)}}
 
 
 def _schema(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:

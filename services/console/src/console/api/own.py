@@ -21,6 +21,7 @@ from shared.http import ProblemError, not_found
 M = TypeVar("M", bound=BaseModel)
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
+ONCE_MORE = "Make a user of the same address and delete it again to remove the account too."
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,14 @@ async def create_user(call: Call) -> User:
 
 
 async def delete_user(call: Call) -> None:
-    await call.deps.accounts.users.delete(call.id)
+    """The user first: shutting somebody out waits for no other service. Their own SMTP account with its password follows."""
+    gone = await call.deps.accounts.users.delete(call.id)
+    try:
+        await call.deps.backend.send_json("notifier", "DELETE", "/me/sender", actor=gone)
+    except ProblemError as error:
+        if error.status != 404:
+            detail = f"{gone.email} is deleted, but the SMTP account of their own could not be: {error.problem.detail} {ONCE_MORE}"
+            raise ProblemError(error.status, "Deleted in part", detail) from error
 
 
 async def list_tokens(call: Call) -> Page[Token]:

@@ -21,7 +21,7 @@ PAGED = ("limit", "cursor")
 
 @dataclass(frozen=True)
 class Route:
-    """One operation. `response` is a model, None for an empty body, or a media type for bytes."""
+    """One operation. `response` and `request` are a model, None for an empty body, or a media type for bytes."""
 
     verb: Verb
     path: str
@@ -224,7 +224,15 @@ TICKETS = (
         api.Message,
     ),
     Route(
-        "POST", "/tickets/{id}/uploads", "tickets", EVERYBODY, "A file for an answer: its bytes", api.Upload, status=201, query=("name",)
+        "POST",
+        "/tickets/{id}/uploads",
+        "tickets",
+        EVERYBODY,
+        "A file for an answer: its bytes, with their media type as Content-Type",
+        api.Upload,
+        "application/octet-stream",
+        201,
+        query=("name",),
     ),
     Route("GET", "/tickets/{id}/draft", "tickets", EVERYBODY, "What the caller is writing there", api.Draft),
     Route("PUT", "/tickets/{id}/draft", "tickets", EVERYBODY, "Keep what the caller is writing", api.Draft, api.DraftIn),

@@ -71,6 +71,7 @@ async def ticket_values(page: Page, number: int, *, all_messages: bool = False) 
         "merged_since": ticket_texts.merged_since(entries),
         "ledger": ledger,
         "undoable": _undoable(messages, page.who.actor),
+        "mail_came": any(item["kind"] == "mail" and item["direction"] == "in" for item in messages),
         **folded(messages, left_out, all_messages=all_messages),
     }
 

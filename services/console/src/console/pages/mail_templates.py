@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from console.backend import quoted
 from console.pages.desk import mailbox_names
 from console.pages.originals import FRAME_POLICY
-from console.pages.page import AdministratorsPage, Form, Page, PageRoute, field_errors, redirect, text
+from console.pages.page import AWAY, AdministratorsPage, Form, Page, PageRoute, field_errors, form_errors, redirect, text
 from console.pages.template_texts import KINDS, new_template
 from shared.http import ProblemError
 
@@ -80,7 +80,8 @@ async def change(page: AdministratorsPage, template_id: str, form: Form) -> Resp
     try:
         await page.send("PATCH", "notifier", f"/templates/{quoted(template_id)}", patch, headers=headers)
     except ProblemError as error:
-        template = await _read(page, template_id)
+        away = values | {"id": template_id, "version": text(form, "version")}
+        template = away if error.status in AWAY else await _read(page, template_id)
         return await _form_page(page, template, template | patch, _told(error), "")
     return redirect(_path(template_id), "Saved. Mails not made yet are made with it.")
 
@@ -114,7 +115,7 @@ def _values(form: FormData) -> dict[str, Any]:
 def _told(error: ProblemError) -> dict[str, str]:
     if error.status == 412:
         return {"form": "Somebody changed this template meanwhile. What you typed is still here: save again to put it in its place."}
-    return field_errors(error) or {"form": error.problem.detail}
+    return form_errors(error)
 
 
 async def _preview(page: Page, path: str, body: dict[str, Any]) -> Response:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import ValidationError
 
 from console.api.models import MePatch
-from console.pages.page import Form, Page, PageRoute, SignedPage, field_errors, redirect, text
+from console.pages.page import Form, Page, PageRoute, SignedPage, form_errors, redirect, text
 from console.pages.sender_form import new_sender, sender_values
 from console.pages.senders import press
 from shared.http import ProblemError
@@ -41,7 +41,7 @@ async def change_sender(page: SignedPage, form: Form) -> Response:
     try:
         await page.send("PUT", "notifier", SENDER, values)
     except ProblemError as error:
-        told = {f"smtp_{name}": message for name, message in field_errors(error).items()} or {"form": error.problem.detail}
+        told = {name if name == "form" else f"smtp_{name}": message for name, message in form_errors(error).items()}
         return await _own_page(page, smtp=values, errors=told)
     return redirect("/me", "Saved. Your personal answers leave by this account from now on; test it next.")
 
@@ -76,7 +76,7 @@ async def _own_page(
         code=422 if errors else 200,
         values=values or {"name": page.who.name, "mail_address": page.who.mail_address},
         account=account,
-        away=away,
+        away=away and smtp is None,
         smtp=smtp or account or new_sender(),
         errors=errors or {},
         **({"result": None, "to": page.who.mail_address or page.who.email} | (tested or {})),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from console.backend import quoted
 from console.pages.page import AdministratorsPage, PageRoute, SignedPage, redirect
 from console.pages.texts import DELIVERIES
+from console.pages.ticket_texts import author
 from shared.http import ProblemError
 
 router = APIRouter(prefix="/outgoing", route_class=PageRoute)
@@ -31,6 +32,20 @@ async def outgoing_list(page: AdministratorsPage, state: str = "", ticket: str =
 @router.get("/{outgoing_id}")
 async def outgoing_page(page: SignedPage, outgoing_id: str) -> Response:
     return page.render("outgoing/mail.html", mail=await page.get("notifier", f"/outgoing/{quoted(outgoing_id)}"))
+
+
+@router.post("/{outgoing_id}/cancel")
+async def cancel(page: SignedPage, outgoing_id: str) -> Response:
+    """The answer is taken back by its ticket, whose message has the same id."""
+    path = f"/outgoing/{quoted(outgoing_id)}"
+    mail = await page.get("notifier", path)
+    try:
+        message = await page.send("POST", "tickets", f"/tickets/{mail['ticket_id']}/messages/{quoted(outgoing_id)}/cancel")
+    except ProblemError as error:
+        if error.status != 409:
+            raise
+        return redirect(path, error.problem.detail, "bad")
+    return redirect(path, f"It is taken back, which this page tells in a moment. The text is the draft of {author(message)} again.")
 
 
 @router.post("/{outgoing_id}/retry")

@@ -30,6 +30,8 @@ log = get_logger("pages")
 FLASH_COOKIE = "flash"
 FLASH_SECONDS = 60
 MAX_FLASH_CHARS = 1500
+AWAY = frozenset({502, 503, 504})
+"""Statuses of a service that does not answer as it should (`console.backend`)."""
 
 Tone = Literal["good", "bad", "info"]
 
@@ -158,6 +160,13 @@ def field_errors(error: ProblemError) -> dict[str, str]:
     return {str(item.get("field", "")): _plain(str(item.get("message", ""))) for item in listed if isinstance(item, dict)}
 
 
+def form_errors(error: ProblemError) -> dict[str, str]:
+    """As `field_errors`, with what is about the whole under `form`; so is that a service is away, for the form must keep what was typed."""
+    if error.status in AWAY:
+        return {"form": error.problem.detail}
+    return field_errors(error) or {"form": error.problem.detail}
+
+
 def _plain(message: str) -> str:
     """The words of a validation error for somebody who fills in a form."""
     if "at least 1 character" in message:
@@ -181,15 +190,15 @@ class PageRoute(APIRoute):
             except ProblemError as error:
                 response = await self.refusal(request, error)
             except RequestValidationError:
-                response = await _error_page(request, ProblemError(404, "No such page", "The address is not one of this console."))
+                response = await error_page(request, ProblemError(404, "No such page", "The address is not one of this console."))
             except HTTPException as error:
-                response = await _error_page(request, _plain_problem(error))
+                response = await error_page(request, _plain_problem(error))
             except SignInRequiredError:
                 raise
             except Exception:
                 # A bug is told as a page too; its reason is in the log.
                 log.exception("a page failed", path=request.url.path)
-                response = await _error_page(
+                response = await error_page(
                     request, ProblemError(500, "Something went wrong", "The console failed here; its log has the reason.")
                 )
             finally:
@@ -201,10 +210,11 @@ class PageRoute(APIRoute):
 
     async def refusal(self, request: Request, error: ProblemError) -> Response:
         """What is shown when a page raises a problem."""
-        return await _error_page(request, error)
+        return await error_page(request, error)
 
 
-async def _error_page(request: Request, error: ProblemError) -> Response:
+async def error_page(request: Request, error: ProblemError) -> Response:
+    """A page that says what is wrong."""
     page = await anyone(request)
     return page.render("error.html", code=error.status, problem=error.problem)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from console.backend import quoted
 from console.oauth import redirect_uri
-from console.pages.page import AdministratorsPage, Form, Page, PageRoute, field_errors, redirect, text
+from console.pages.page import AWAY, AdministratorsPage, Form, Page, PageRoute, field_errors, form_errors, redirect, text
 from console.pages.sender_form import new_sender, sent, shown, typed
 from shared.http import ProblemError
 
@@ -38,7 +38,7 @@ async def create(page: AdministratorsPage, form: Form) -> Response:
     try:
         made = await page.send("POST", "notifier", "/senders", sent(values, form), headers={"Idempotency-Key": key})
     except ProblemError as error:
-        return _form_page(page, None, values, _told(error), key)
+        return _form_page(page, None, values, form_errors(error), key)
     return redirect(f"/senders/{quoted(made['id'])}", f"Saved. {'Sign in' if _needs_person(made) else 'Test the connection'} next.")
 
 
@@ -54,7 +54,8 @@ async def change(page: AdministratorsPage, sender_id: str, form: Form) -> Respon
     try:
         await page.send("PATCH", "notifier", path, sent(values, form), headers={"If-Match": f'"{text(form, "version")}"'})
     except ProblemError as error:
-        return _form_page(page, await page.get("notifier", path), values, _told(error), "")
+        saved = await _saved(page, sender_id, values, text(form, "version"), error)
+        return _form_page(page, saved, values, form_errors(error), "")
     return redirect(path, "Saved.")
 
 
@@ -72,7 +73,8 @@ async def press(page: Page, path: str, to: str) -> dict[str, Any]:
     try:
         told: dict[str, Any] = await page.send("POST", "notifier", path, {"to": to or None})
     except ProblemError as error:
-        message = field_errors(error).get("to", "") or error.problem.detail
+        refused = field_errors(error).get("to", "") if error.status == 422 else ""
+        message = refused or error.problem.detail
         return {"ok": False, "message": message, "steps": []}
     return told
 
@@ -88,8 +90,12 @@ async def delete(page: AdministratorsPage, sender_id: str) -> Response:
     return redirect("/senders", "The SMTP identity is deleted.")
 
 
-def _told(error: ProblemError) -> dict[str, str]:
-    return field_errors(error) or {"form": error.problem.detail}
+async def _saved(page: Page, sender_id: str, values: dict[str, Any], version: str, error: ProblemError) -> dict[str, Any]:
+    """As it is saved; where the notifier is away, as it was typed."""
+    if error.status in AWAY:
+        return values | {"id": sender_id, "version": version, "oauth_state": None}
+    saved: dict[str, Any] = await page.get("notifier", f"/senders/{quoted(sender_id)}")
+    return saved
 
 
 def _needs_person(sender: dict[str, Any]) -> bool:

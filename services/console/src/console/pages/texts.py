@@ -142,6 +142,12 @@ def address(value: str | None) -> str:
     return found.group(1) if found else value or ""
 
 
+def display_name(value: str | None) -> str:
+    """The name of `Name <address>`; blank where there is none."""
+    name, bracket, _ = (value or "").rpartition("<")
+    return name.strip().strip('"') if bracket and address(value) != value else ""
+
+
 def person(value: str | None) -> str:
     """The name of `Name <address>`, else the address."""
     name = re.sub(r"\s*<[^<>]*>\s*$", "", value or "").strip().strip('"')

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
-from console.backend import checked, quoted
+from console.backend import quoted
+from console.pages.answer_files import MAX_FILE_BYTES
+from console.pages.answer_sender import mailbox_sender, own_account, personal_sender
 from console.pages.desk import Item, mailbox_of
 from console.pages.page import Page, text, texts_of
-from console.pages.texts import address, person
+from console.pages.texts import address, display_name
 from shared.http import ProblemError
 
 MAX_CANNED = 200
-MAX_FILE_BYTES = 10 * 1000 * 1000
-"""Of one file: a request's body is bounded by `console.middleware`, and a form has more in it than the file."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Box:
     @classmethod
     def of_draft(cls, draft: Item) -> Self:
         """Of what the service has kept."""
-        return cls(draft["body"], draft["mode"], draft["cc"], draft["attachments"])
+        return cls(draft["body"], draft["mode"], draft["cc"], draft["attachments"], draft["quote"])
 
     def draft(self) -> Item:
         """As the service keeps it."""
-        return {"body": self.body, "mode": self.mode, "cc": self.cc, "attachments": list(self.attachments)}
+        return {"body": self.body, "mode": self.mode, "cc": self.cc, "attachments": list(self.attachments), "quote": self.quote}
 
     def with_text(self, more: str) -> Self:
         """The box with a text added below what is there."""
@@ -67,21 +67,42 @@ async def box_values(page: Page, values: Item, typed: Box | None) -> Item:
     if ticket["deleted"] or ticket["merged_into"]:
         return {"answering": None, "box": Box()}
     number = ticket["id"]
-    answering, draft, canned = await asyncio.gather(
-        page.get("tickets", f"/tickets/{number}/answering"), draft_of(page, number), _canned(page, ticket["scanner_id"])
+    answering, draft, canned, account = await asyncio.gather(
+        page.get("tickets", f"/tickets/{number}/answering"), draft_of(page, number), _canned(page, ticket["scanner_id"]), own_account(page)
     )
-    box = typed or (Box.of_draft(draft) if draft else Box())
+    offered = _offered(values, answering)
+    written = typed or (Box.of_draft(draft) if draft else Box())
+    to_note = written.mode == "note" or offered == "note"
+    # A note leaves the answer that is begun where it is.
+    begun = Box.of_draft(draft) if draft and draft["mode"] != "note" else Box()
+    box = begun if to_note else written
     own = files_of(values)
-    files = draft["files"] if draft else []
+    known = {one["id"] for one in own}
+    uploads = [file for file in (draft["files"] if draft else []) if file["id"] not in known]
     return {
         "answering": answering,
+        "offered": offered,
         "box": box,
+        "to_note": to_note,
+        "note": written.body if written.mode == "note" else "",
         "draft": draft,
         "canned": canned,
         "ticket_files": own,
-        "uploads": [file for file in files if file["id"] not in {one["id"] for one in own}],
+        "uploads": uploads,
+        "lost_files": len(set(box.attachments) - known - {file["id"] for file in uploads}),
         "max_file": min(MAX_FILE_BYTES, answering["files_limit"]),
+        "sender": await mailbox_sender(page, ticket, answering, values["mailbox"]),
+        "personal": personal_sender(page, answering, account),
+        "account": account,
     }
+
+
+def _offered(values: Item, answering: Item) -> str:
+    """What can be written beside a note: an `answer`; where no mail came in a `comment`, which mails nobody; else only the `note`."""
+    if answering["to"] and not answering["refusal"]:
+        return "answer"
+    mailed = values["ticket"]["source"] == "mail" or values["mail_came"]
+    return "note" if mailed else "comment"
 
 
 async def draft_of(page: Page, number: int) -> Item | None:
@@ -95,9 +116,9 @@ async def draft_of(page: Page, number: int) -> Item | None:
     return found
 
 
-async def keep_draft(page: Page, number: int, box: Box) -> None:
-    """Raises the service's problem."""
-    await page.send("PUT", "tickets", f"/tickets/{number}/draft", box.draft())
+async def keep_draft(page: Page, number: int, box: Box, version: str) -> None:
+    """`version` is the form's, blank for none yet. Raises the service's problem, 412 where another window kept one since."""
+    await page.send("PUT", "tickets", f"/tickets/{number}/draft", box.draft(), headers={"If-Match": f'"{version or 0}"'})
 
 
 def files_of(values: Item) -> list[Item]:
@@ -118,35 +139,18 @@ async def _canned(page: Page, scanner_id: str | None) -> list[Item]:
 async def canned_text(page: Page, number: int, template_id: str) -> str:
     """A canned answer filled in for this ticket. Raises the service's problem."""
     ticket, answering = await asyncio.gather(page.get("tickets", f"/tickets/{number}"), page.get("tickets", f"/tickets/{number}/answering"))
-    mailbox = await mailbox_of(page, ticket["scanner_id"])
+    sender = await mailbox_sender(page, ticket, answering, await mailbox_of(page, ticket["scanner_id"]))
     customer = (answering["to"] or [ticket["sender"] or ""])[0]
+    # What the same variables stand for in mails; what is not known is blank there, so that `default` has its say.
     values = {
         "ticket_id": number,
         "ticket_title": ticket["title"],
-        "customer_name": person(customer) if person(customer) != address(customer) else person(ticket["sender"]),
+        "customer_name": display_name(customer),
         "customer_address": address(customer),
         "operator_name": page.who.name,
-        "operator_address": answering["personal_sender"] or page.who.email,
-        "mailbox_name": mailbox["name"] if mailbox else person(answering["sender"]),
-        "mailbox_address": address(answering["sender"]),
+        "operator_address": page.who.mail_address,
+        "mailbox_name": sender.name,
+        "mailbox_address": sender.address,
     }
     made = await page.send("POST", "notifier", f"/templates/{quoted(template_id)}/preview", {"values": values})
     return str(made["text"])
-
-
-async def uploaded_files(page: Page, number: int, form: FormData) -> list[str]:
-    """Ids of the files chosen in the form, once they are stored. Raises ProblemError 413 for one too large, and the service's problems."""
-    chosen = [file for file in form.getlist("file") if isinstance(file, UploadFile) and file.filename]
-    return [await _upload(page, number, file) for file in chosen]
-
-
-async def _upload(page: Page, number: int, file: UploadFile) -> str:
-    content = await file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ProblemError(413, "Too large", f"“{file.filename}” is larger than {MAX_FILE_BYTES // 1000 // 1000} MB. Nothing was sent.")
-    headers = {"Content-Type": file.content_type or "application/octet-stream"}
-    response = await page.call(
-        "POST", "tickets", f"/tickets/{number}/uploads", params={"name": file.filename}, content=content, headers=headers
-    )
-    made: dict[str, Any] = checked("tickets", response)
-    return str(made["id"])

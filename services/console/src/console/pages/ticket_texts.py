@@ -37,6 +37,8 @@ REPORTS: dict[str, tuple[str, str]] = {
     "auto_reply": ("Automatic reply", "calm"),
 }
 """A mail that came back about an answer: words and tone."""
+TAKEN_BACK = frozenset({"info", "personal"})
+"""Modes of mails that operators wrote: the machine's own are not taken back."""
 DETAILED = frozenset({"failed", "bounced", "delayed", "cancelled", "too_late"})
 """States whose reason somebody wants to read."""
 
@@ -78,6 +80,12 @@ def kind(message: Mapping[str, Any]) -> str:
         return MODES[message["mode"]]
     mailed = message["kind"] == "comment" and (message["deliveries"] or message["delivery"])
     return "Answer" if mailed else KINDS[message["kind"]]
+
+
+def cancellable(message: Mapping[str, Any], sent: Mapping[str, Any] | None, undoable: Mapping[str, Any] | None) -> bool:
+    """Whether the message waits to leave, so that it can be cancelled; the one that can be undone has a bar of its own."""
+    waits = sent is not None and sent["state"] in {"queued", "delayed"} and message["delivery"] != "cancelled"
+    return waits and message["mode"] in TAKEN_BACK and (undoable is None or undoable["id"] != message["id"])
 
 
 def author(message: Mapping[str, Any]) -> str:

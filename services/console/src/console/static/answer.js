@@ -5,17 +5,21 @@
   const form = document.querySelector("form[data-kept]");
   if (!form) return;
   const PAUSE_MS = 800;
+  const AGAIN_MS = 5_000; // after a failure, then twice as long each time
+  const MOST_AGAIN_MS = 60_000;
   const MOST_KEPT_ALIVE = 15_000; // characters: at most 64 KiB of bytes
   const place = form.closest(".write");
   const field = form.elements.answer;
   const note = place.querySelector("#note");
   const state = form.querySelector("[data-draft-state]");
-  const discard = form.querySelector("[data-throw]");
+  const discard = [...place.querySelectorAll("[data-throw]")];
   let version = form.dataset.version;
   let mode = "info";
   let waiting = 0;
+  let again = AGAIN_MS;
   let saving = null;
   let last = "";
+  let base = null; // what is kept, as far as this window knows
   let over = false; // it is sent, or another window has the draft
 
   for (const plain of form.querySelectorAll("[data-plain]")) plain.hidden = true;
@@ -27,12 +31,12 @@
     const attachments = [...new Set(data.getAll("attachment"))];
     if (!field.value.trim() && !attachments.length && note && note.value.trim()) return { body: note.value, mode: "note" };
     const cc = data.has("copies") ? data.getAll("cc") : null;
-    return { body: field.value, mode, cc, attachments };
+    return { body: field.value, mode, cc, attachments, quote: !data.has("quotable") || data.has("quote") };
   }
 
   function request(wanted) {
-    const headers = { "X-CSRF-Token": form.elements.csrf_token.value, "Content-Type": "application/json" };
-    if (version) headers["If-Match"] = `"${version}"`;
+    // Version 0: there is no draft yet, and none of another window may be overwritten unseen.
+    const headers = { "X-CSRF-Token": form.elements.csrf_token.value, "Content-Type": "application/json", "If-Match": `"${version || 0}"` };
     const empty = !wanted.body.trim() && !(wanted.attachments || []).length;
     if (empty && !version) return null;
     const what = empty ? { method: "DELETE" } : { method: "PUT", body: JSON.stringify(wanted) };
@@ -45,41 +49,72 @@
     if (state.textContent !== text) state.textContent = text;
   }
 
-  async function take(response) {
+  function know(known, kind) {
+    version = known;
+    form.dataset.version = known;
+    form.elements.draft_version.value = known;
+    for (const button of discard) button.hidden = !known || (kind === "note") !== !form.contains(button);
+  }
+
+  function same(one, other) {
+    return one.body === other.body && JSON.stringify(one.attachments || []) === JSON.stringify(other.attachments || []);
+  }
+
+  // A draft this window went on from is no other's, though its version is news: this page kept it as it went, before it came again.
+  async function caughtUp() {
+    const response = await fetch(form.dataset.kept, { credentials: "same-origin" });
+    const there = response.ok ? await response.json() : null;
+    if (!there || !same(there, base)) return false;
+    know(String(there.version), there.mode);
+    return true;
+  }
+
+  // Whether that is all: another try by itself only where the service broke down.
+  async function take(response, wanted) {
     if (response.status === 412) {
+      if (await caughtUp()) return take(await request(wanted), wanted);
       over = true;
       tell("This draft was changed in another window. Load the page again to see it.");
-    } else if (!response.ok) {
-      tell(`Draft not saved: ${(await response.json()).detail}`);
-    } else {
-      const gone = response.status === 204;
-      version = gone ? "" : String((await response.json()).version);
-      form.dataset.version = version;
-      discard.hidden = gone;
-      tell(gone ? "" : "Draft saved");
+      return true;
     }
+    if (!response.ok) {
+      const told = await response.json();
+      tell(`Draft not saved: ${told.detail}`);
+      return response.status < 500;
+    }
+    const gone = response.status === 204;
+    base = wanted;
+    know(gone ? "" : String((await response.json()).version), wanted.mode);
+    tell(gone ? "" : "Draft saved");
+    return true;
   }
 
   async function save() {
     const wanted = content();
     if (over || JSON.stringify(wanted) === last) return;
-    last = JSON.stringify(wanted);
+    let settled = false;
     try {
       const response = await request(wanted);
-      if (response) await take(response);
+      settled = !response || await take(response, wanted);
     } catch {
-      last = "";
       tell("Draft not saved: the console does not answer. It is kept in this window.");
+    }
+    if (settled) {
+      last = JSON.stringify(wanted);
+      again = AGAIN_MS;
+    } else if (!waiting && !over) {
+      soon(again);
+      again = Math.min(again * 2, MOST_AGAIN_MS);
     }
   }
 
-  function soon() {
+  function soon(pause) {
     window.clearTimeout(waiting);
     waiting = window.setTimeout(() => {
       waiting = 0;
-      if (saving) soon();
+      if (saving) soon(PAUSE_MS);
       else saving = save().finally(() => { saving = null; });
-    }, PAUSE_MS);
+    }, pause);
   }
 
   function stop() {
@@ -87,12 +122,13 @@
     window.clearTimeout(waiting);
   }
 
-  last = JSON.stringify(content());
+  base = content();
+  last = JSON.stringify(base);
   if (field.value !== field.defaultValue) {
     last = "";
-    soon();
+    soon(PAUSE_MS);
   }
-  place.addEventListener("input", soon);
+  place.addEventListener("input", () => soon(PAUSE_MS));
   for (const sender of place.querySelectorAll("form")) {
     sender.addEventListener("submit", (event) => {
       const under = saving;
@@ -118,13 +154,22 @@
       choice.focus();
       return;
     }
-    const response = await fetch(choice.dataset.canned + encodeURIComponent(choice.value), { credentials: "same-origin" });
-    const told = await response.json();
-    problem.hidden = response.ok;
-    problem.textContent = response.ok ? "" : told.detail;
-    if (!response.ok) return;
-    field.setRangeText(told.text, field.selectionStart, field.selectionEnd, "end");
+    const { text, wrong } = await filledIn(choice.dataset.canned + encodeURIComponent(choice.value));
+    problem.hidden = !wrong;
+    problem.textContent = wrong;
+    if (wrong) return;
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
     field.focus();
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
+
+  async function filledIn(address) {
+    try {
+      const response = await fetch(address, { credentials: "same-origin" });
+      const told = await response.json();
+      return response.ok ? { text: told.text, wrong: "" } : { text: "", wrong: told.detail };
+    } catch {
+      return { text: "", wrong: "Nothing was put in: the console does not answer. Try again shortly." };
+    }
+  }
 })();
