@@ -252,3 +252,8 @@ def answer(ticket_id: int, scanner_id: str, to: str = "anna@lakeside.example", *
         "text": "A corrected invoice is attached.",
     }
     return OutgoingMail(**(values | more))
+
+
+def cancel(mail: OutgoingMail) -> OutgoingMail:
+    """As tickets says it: with the mail's ids alone."""
+    return OutgoingMail(outgoing_id=mail.outgoing_id, type="cancel", ticket_id=mail.ticket_id)

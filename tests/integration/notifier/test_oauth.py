@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from shared.events import OutgoingMail, ScannerSettings
 from tests.integration.notifier.parts import Bus, Handler, Notifier, ScriptedServer, answer, sender_body
-from tests.kit.eventually import eventually
+from tests.kit.eventually import eventually, eventually_async
 from tests.kit.oauth_server import CLIENT_ID, CLIENT_SECRET, OAuthServer
 
 pytestmark = pytest.mark.connected
@@ -187,3 +188,52 @@ async def test_who_must_sign_in_again_is_told_and_the_provider_left_alone(
     assert provider.count("/token") == 1
     assert "sign in again" in notifier.call("GET", f"/senders/{sender_id}").json()["oauth_state"]["error"]
     assert by_token.handler.taken == []
+
+
+class SlowProvider(OAuthServer):
+    """Rotates the refresh token at once, and takes its time to say so."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(user=user)
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def _refreshed(self, token: str) -> dict[str, Any]:
+        answer = super()._refreshed(token)
+        self.go_on.wait(60)
+        return answer
+
+
+async def test_a_stop_in_the_middle_of_a_renewal_does_not_lose_the_rotated_refresh_token(notifier: Notifier, bus: Bus) -> None:
+    with SlowProvider(USER) as provider:
+        server = server_of(provider)
+        try:
+            sender_id, _ = await identity(notifier, bus, server, provider)
+            assert notifier.call("POST", f"/senders/{sender_id}/test").json()["ok"]
+            notifier.stop()
+            assert notifier.rows("update oauth set expires_at = now() where sender_id = %s returning sender_id", sender_id)
+            provider.go_on.clear()
+            notifier.start()
+            eventually(lambda: provider.count("/token") == 2, 30)
+            stopping = asyncio.create_task(asyncio.to_thread(notifier.stop))
+            await eventually_async(lambda: asyncio.to_thread(closed, notifier), 30)
+            provider.go_on.set()
+            await stopping
+            notifier.start()
+            provider.revoke_access()
+            age = "update oauth set renewed_at = renewed_at - interval '6 minutes' where sender_id = %s returning sender_id"
+            assert notifier.rows(age, sender_id)
+            tested = notifier.call("POST", f"/senders/{sender_id}/test").json()
+            assert tested["ok"], tested
+        finally:
+            provider.go_on.set()
+            server.stop()
+
+
+def closed(notifier: Notifier) -> bool:
+    """It takes no requests any more."""
+    try:
+        notifier.call("GET", "/health/live")
+    except httpx.TransportError:
+        return True
+    return False

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from notifier.adapters.smtp import Connection, HandedOverError, Patience, Server, ServerProblemError, StaleError
+from notifier.adapters.smtp import Connection, CutShortError, HandedOverError, Patience, Server, ServerProblemError, StaleError
 from notifier.domain.extensions import Letter
 from notifier.domain.schedule import Result
 from shared.api import SslMethod, SslType
-from tests.kit.smtp_script import CLOSE, SILENT, SmtpScript
+from tests.kit.smtp_script import CLOSE, HOLD, SILENT, SmtpScript
 
 pytestmark = pytest.mark.connected
 
@@ -330,3 +332,65 @@ async def test_the_transcript_shows_the_last_lines(server: SmtpScript) -> None:
         await connection.send(Letter(SENDER, (ANNA,), DATA))
         assert f"C: RCPT TO:<{ANNA}>" in connection.transcript
         assert "S: 550 5.1.1 no such user" in connection.transcript
+
+
+async def _read_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An SMTP server at the end of a link of 16 MB/s."""
+    for words in ("220 slow.test", "250 slow.test", "250 OK", "250 OK", "354 go ahead"):
+        writer.write(f"{words}\r\n".encode())
+        await (reader.readline() if words[:3] != "354" else asyncio.sleep(0))
+    end = b""
+    while not end.endswith(b"\r\n.\r\n"):
+        piece = await reader.read(256 * 1024)
+        end = end[-5:] + piece
+        await asyncio.sleep(len(piece) / 16e6)
+    writer.write(b"250 OK\r\n")
+    await reader.readline()
+    writer.write(b"221 bye\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_slow_link_gets_a_large_mail_as_long_as_it_moves() -> None:
+    """It takes longer in all than a piece of it may."""
+    patience = Patience(30, 30, 1.0)
+    async with await asyncio.start_server(_read_slowly, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        connection = Connection(Server("127.0.0.1", port, SslType.NONE, SslMethod.VALIDATE), patience)
+        await connection.connect()
+        began = time.monotonic()
+        assert await results(connection, ANNA, data=b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * 600_000) == [Result.SENT]
+        assert time.monotonic() - began > patience.data
+        await connection.quit()
+
+
+async def test_a_mail_whose_end_never_left_was_not_handed_over(server: SmtpScript) -> None:
+    server.answers["content"] = [SILENT]
+    data = b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * 400_000
+    async with connected(server, IMPATIENT) as connection:
+        with pytest.raises(CutShortError, match=r"took no more of the mail for 0\.5 seconds") as raised:
+            await connection.send(Letter(SENDER, (ANNA,), data))
+        assert "may have" not in str(raised.value)
+        assert not connection.open
+    assert server.mails == []
+
+
+async def test_a_server_that_hangs_up_in_the_middle_of_a_mail_was_not_given_it(server: SmtpScript) -> None:
+    server.answers["content"] = [CLOSE]
+    data = b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * 400_000
+    async with connected(server) as connection:
+        with pytest.raises(CutShortError):
+            await connection.send(Letter(SENDER, (ANNA,), data))
+
+
+async def test_only_the_connection_itself_is_in_a_hurry(server: SmtpScript) -> None:
+    """EHLO is a command like any other: servers look us up before they answer it."""
+    server.answers["ehlo"] = [HOLD]
+    connection = Connection(Server("127.0.0.1", server.port, SslType.NONE, SslMethod.VALIDATE), Patience(0.3, 30, 30))
+    connecting = asyncio.create_task(connection.connect())
+    await asyncio.wait({connecting}, timeout=1)
+    assert not connecting.done()
+    server.go_on()
+    await connecting
+    assert connection.open
+    await connection.quit()

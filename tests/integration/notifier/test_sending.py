@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from shared.archive import Archive
 from shared.events import MailDelivery, OutgoingMail, ScannerSettings
 from shared.mail.model import Address
-from tests.integration.notifier.parts import Bus, Notifier, ScriptedServer, answer, free_port, sender_body
+from tests.integration.notifier.parts import Bus, Notifier, ScriptedServer, answer, cancel, free_port, sender_body
 from tests.kit.eventually import eventually, eventually_async
 from tests.kit.smtp_script import HOLD, SILENT, SmtpScript
 from tests.kit.stack import TestStack
@@ -49,7 +50,9 @@ async def test_an_answer_is_sent_once_and_told(
     row = notifier.call("GET", f"/outgoing/{mail.outgoing_id}").json()
     assert (row["state"], row["tries"], row["subject"]) == ("sent", 1, "Re: Invoice 2026-0417 - Ticket Id: 7")
     assert row["sent_at"]
-    key = f"sent/{datetime.now(UTC):%Y-%m}/{mail.outgoing_id}.eml.zst"
+    ((key,),) = notifier.rows("select mime_key from outgoing where id = %s", mail.outgoing_id)
+    digest = hashlib.sha256(first.data).hexdigest()[:12]
+    assert key == f"sent/{datetime.now(UTC):%Y-%m}/{mail.outgoing_id}-{digest}.eml.zst"
     assert await archive.get(key) == first.data
 
 
@@ -165,7 +168,7 @@ async def test_answers_on_a_ticket_leave_in_order(bus: Bus, smtp: ScriptedServer
 async def test_cancel_wins_until_the_dialogue_starts(notifier: Notifier, bus: Bus, smtp: ScriptedServer, mailbox: Mailbox) -> None:
     mail = answer(13, await mailbox(smtp.port), not_before=datetime.now(UTC) + timedelta(seconds=1))
     await bus.outgoing(mail)
-    await bus.outgoing(mail.model_copy(update={"type": "cancel"}))
+    await bus.outgoing(cancel(mail))
     await until(bus, mail, "accepted", "cancelled")
     later = answer(13, mail.scanner_id or "", not_before=datetime.now(UTC) + timedelta(seconds=1.5))
     await bus.outgoing(later)
@@ -178,14 +181,14 @@ async def test_cancel_after_the_mail_left_is_too_late(bus: Bus, smtp: ScriptedSe
     mail = answer(14, await mailbox(smtp.port))
     await bus.outgoing(mail)
     await until(bus, mail, "accepted", "sent")
-    await bus.outgoing(mail.model_copy(update={"type": "cancel"}))
+    await bus.outgoing(cancel(mail))
     told = await until(bus, mail, "accepted", "sent", "too_late", "sent")
     assert [one.sequence for one in told] == sorted({one.sequence for one in told})
 
 
 async def test_cancel_that_comes_first_keeps_the_mail_from_leaving(bus: Bus, smtp: ScriptedServer, mailbox: Mailbox) -> None:
     mail = answer(15, await mailbox(smtp.port))
-    await bus.outgoing(mail.model_copy(update={"type": "cancel"}))
+    await bus.outgoing(cancel(mail))
     await bus.outgoing(mail)
     after = answer(15, mail.scanner_id or "")
     await bus.outgoing(after)
@@ -280,6 +283,39 @@ async def test_the_message_id_that_a_server_gave_is_told(notifier: Notifier, bus
     told = await until(bus, mail, "accepted", "sent", "sent")
     assert told[2] == sent
     assert notifier.rows("select aliases from outgoing where id = %s", mail.outgoing_id) == [(["<other@server.example>"],)]
+
+
+async def test_an_automatic_mail_to_an_address_of_ours_does_not_leave(
+    notifier: Notifier, bus: Bus, smtp: ScriptedServer, mailbox: Mailbox
+) -> None:
+    """It would come back to us, and be answered."""
+    scanner = await mailbox(smtp.port, address="desk@own.example", reply_to="answers@own.example")
+    eventually(lambda: notifier.rows("select from scanners where id = %s", scanner))
+    for number, address in enumerate(["Desk@Own.example", "answers@own.example", "help+53@help.example"]):
+        mail = answer(53 + number, scanner, to=address, mode="acknowledgement")
+        await bus.outgoing(mail)
+        (told,) = await until(bus, mail, "cancelled")
+        assert told.detail == "its recipient is an address of ours"
+        assert notifier.call("GET", f"/outgoing/{mail.outgoing_id}").json()["state"] == "cancelled"
+    people = [Address(address="answers@own.example"), Address(address="carla@cakes.example")]
+    notice = answer(56, scanner, mode="notice").model_copy(update={"to": people})
+    await bus.outgoing(notice)
+    (sent,) = await _final(bus, notice, 1)
+    assert (sent.recipient, [one.recipients for one in smtp.handler.taken]) == ("carla@cakes.example", [["carla@cakes.example"]])
+
+
+async def test_settings_of_a_mailbox_that_come_late_wake_nothing(
+    notifier: Notifier, bus: Bus, script: SmtpScript, mailbox: Mailbox
+) -> None:
+    script.answers["rcpt"] = ["451 4.7.1 Greylisted, please come back in 1800 seconds"]
+    mail = answer(57, await mailbox(script.port))
+    await bus.outgoing(mail)
+    await until(bus, mail, "accepted", "delayed")
+    old = ScannerSettings(scanner_id=mail.scanner_id or "", version=0, name="Old", address="old@help.example")
+    await bus.scanner(old)
+    eventually(lambda: notifier.rows("select from inbox where event_id = %s", f"{mail.scanner_id}-0"))
+    assert notifier.rows("select name from scanners where id = %s", mail.scanner_id) == [("Help Desk",)]
+    assert notifier.rows("select from outgoing where id = %s and next_try_at > now() + interval '10 minutes'", mail.outgoing_id)
 
 
 async def test_one_hanging_server_delays_only_its_own_mails(bus: Bus, script: SmtpScript, smtp: ScriptedServer, mailbox: Mailbox) -> None:

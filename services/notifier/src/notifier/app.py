@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from notifier import handlers
 from notifier.adapters.beginnings import Beginnings
 from notifier.adapters.claimant import Claimant
+from notifier.adapters.holding import Holding
 from notifier.adapters.results import Results
 from notifier.adapters.senders import Senders
 from notifier.adapters.smtp import Patience
@@ -50,7 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     service.loop(eraser.run)
     service.loop(_dispatcher(service, settings, senders, patience).run)
     service.loop(tokens.keep_fresh)
-    return service.app([*routers(outbox, service.archive, ring, senders, patience), oauth_router(outbox.engine, ring, senders, tokens)])
+    service.loop(tokens.tokens.run)
+    return service.app([*routers(outbox, service.archive, ring, senders), oauth_router(outbox.engine, ring, senders, tokens)])
 
 
 def _dispatcher(service: Service, settings: Settings, senders: Senders, patience: Patience) -> Dispatcher:
@@ -62,5 +64,6 @@ def _dispatcher(service: Service, settings: Settings, senders: Senders, patience
     deliverer = Deliverer(service.outbox, service.archive, results, service.outbox.clock)
     beginnings = Beginnings(service.outbox.engine, claimant)
     bounds = Bounds(settings.connections_per_server, settings.idle_seconds)
-    tools = Tools(service.outbox, senders, deliverer, beginnings, results, claimant, patience, bounds)
+    holding = Holding(service.outbox.engine, results, claimant)
+    tools = Tools(service.outbox, senders, deliverer, beginnings, results, claimant, holding, patience, bounds)
     return Dispatcher(tools, settings.servers_at_once)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row
 
@@ -18,13 +19,16 @@ from shared.clock import utc_now
 from shared.http import invalid
 from shared.secrets import SecretUnreadableError
 
+PATIENCE: Final = Patience(connect=5, command=8, data=20)
+WHOLE_S: Final = 45.0
+"""A person waits, and the console gives up after a minute without a word: what a mail may take is too long here."""
+
 
 @dataclass(frozen=True)
 class TestButton:
-    """Each step has its time-out, so that the whole ends."""
+    """Each step has its time-out, and so has the whole."""
 
     senders: Senders
-    patience: Patience
 
     async def press(self, sender: Row[Any], address: str, to: str | None) -> TestResult:
         """Connect, encrypt and sign in; with `to` send a mail there from `address`. On failure `steps` ends with the dialogue's last lines.
@@ -36,14 +40,19 @@ class TestButton:
         if to is not None and mailbox(address) is None:
             raise invalid([("to", "there is no address to send from: set one here, or choose this identity in a mailbox first")])
         try:
-            connection = Connection(self.senders.server(sender), self.patience)
+            connection = Connection(self.senders.server(sender), PATIENCE)
         except SecretUnreadableError as error:
             return TestResult(ok=False, message=str(error))
         try:
-            await connection.connect()
-            refusal = await _send(connection, sender, address, to) if to is not None else None
+            async with asyncio.timeout(WHOLE_S):
+                await connection.connect()
+                refusal = await _send(connection, sender, address, to) if to is not None else None
         except ServerProblemError as error:
             return TestResult(ok=False, message=str(error), steps=_all(connection))
+        except TimeoutError:
+            connection.abort()
+            slow = f"{sender.server} is too slow: the test was not through after {WHOLE_S:g} seconds"
+            return TestResult(ok=False, message=slow, steps=_all(connection))
         finally:
             await connection.quit()
         if refusal is not None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from notifier.adapters import ledger, limits, queue
+from notifier.adapters import ledger, limits, queue, stranded
 from notifier.adapters.smtp import ServerProblemError
 from notifier.lane import Lane, Tools, wait
 from shared.clock import Clock
@@ -26,6 +25,8 @@ MAX_BACKOFF_S = 10.0
 FINISH_S = 8.0
 """At stop, dialogues in progress may end: one cut off after its DATA would be sent again."""
 AWAY_S, MAX_AWAY_S = 1.0, 60.0
+TURN_S = 15.0
+"""A lane that others wait for begins nothing more after this time: identities beyond `servers_at_once` have their turn, too."""
 
 
 @dataclass
@@ -36,6 +37,8 @@ class _Experience:
     times_away: int = 0
     not_before: float = 0.0
     pipelining: bool = True
+    served_at: float = 0.0
+    """When its last lane began; the loop's time."""
 
 
 class Dispatcher:
@@ -49,13 +52,12 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         self._known: dict[str, _Experience] = {}
-        self._left: set[str] = set()
-        """Mails that lanes could not give back while the database was away."""
+        self._holding = tools.holding
 
     async def run(self) -> None:
         """Send for ever. What is merely away is waited for; anything else is logged and tried again."""
         listening = listen(self._engine, ledger.WAKE_CHANNEL, lambda _: self._wake.set())
-        helpers = [asyncio.create_task(listening, name="outgoing-listener"), asyncio.create_task(self._renew(), name="claims")]
+        helpers = [asyncio.create_task(listening, name="outgoing-listener"), asyncio.create_task(self._holding.run(), name="claims")]
         backoff, taken_back = 0.1, False
         try:
             while True:
@@ -93,19 +95,34 @@ class Dispatcher:
 
     async def _round(self) -> None:
         """Give every identity with due mails a lane, and tell of mails that have none."""
-        left = set(self._left)
+        left, who = set(self._holding.left), self._tools.claimant
         async with self._tools.outbox.transaction() as unit:
+            await self._holding.make_sure(unit.conn)
             if left:
-                await queue.let_go(unit.conn, left, self._tools.claimant)
-            await queue.delay_without_sender(unit, self._clock() + NO_SENDER_POLL)
-            due = await queue.due_senders(unit.conn)
-        self._left -= left
+                await queue.let_go(unit.conn, left, who)
+            in_hand = self._holding.now()
+            await stranded.delay_without_sender(unit, who, in_hand, self._clock() + NO_SENDER_POLL)
+            await stranded.end_taken_back(unit, who, in_hand)
+            due = await queue.due_senders(unit.conn, who, in_hand)
+        self._holding.left -= left
+        self._give_turns(due)
+
+    def _give_turns(self, due: Sequence[tuple[str, int]]) -> None:
+        """Whose last turn is longest ago comes first; of those that had none, whose mails wait longest."""
         now = asyncio.get_running_loop().time()
-        for sender_id, version in due:
+        waiting = False
+        for sender_id, version in sorted(due, key=lambda one: self._experience(*one).served_at):
             if sender_id in self._lanes:
                 self._lanes[sender_id][0].wake.set()
-            elif len(self._lanes) < self._servers and now >= self._experience(sender_id, version).not_before:
+            elif now < self._experience(sender_id, version).not_before:
+                continue
+            elif len(self._lanes) < self._servers:
                 self._open_lane(sender_id, version)
+            else:
+                waiting = True
+        for sender_id, (lane, _) in self._lanes.items() if waiting else ():
+            if now - self._known[sender_id].served_at >= TURN_S:
+                lane.stop()
 
     def _experience(self, sender_id: str, version: int) -> _Experience:
         """Other settings are a new beginning."""
@@ -115,7 +132,9 @@ class Dispatcher:
         return known
 
     def _open_lane(self, sender_id: str, version: int) -> None:
-        lane = Lane(sender_id, self._tools, pipelining=self._experience(sender_id, version).pipelining)
+        known = self._experience(sender_id, version)
+        known.served_at = asyncio.get_running_loop().time()
+        lane = Lane(sender_id, self._tools, pipelining=known.pipelining)
         task = asyncio.create_task(self._serve(lane, version), name=f"lane-{sender_id}")
         self._lanes[sender_id] = lane, task
         task.add_done_callback(lambda _: self._close_lane(sender_id))
@@ -140,7 +159,7 @@ class Dispatcher:
             known.not_before = asyncio.get_running_loop().time() + lane.rest.total_seconds()
         finally:
             known.pipelining = lane.pipelining
-            self._left |= lane.in_hand
+            self._holding.close(lane.sender_id)
 
     @staticmethod
     def _note_away(sender_id: str, known: _Experience, reason: str) -> None:
@@ -148,17 +167,3 @@ class Dispatcher:
         seconds = min(AWAY_S * 2 ** min(known.times_away - 1, 10), MAX_AWAY_S)
         known.not_before = asyncio.get_running_loop().time() + seconds
         log.warning("SMTP server cannot be used", sender_id=sender_id, reason=reason, seconds=seconds)
-
-    async def _renew(self) -> None:
-        """Keep what is in hand: mails, results not written yet, connections, and what counts for a limit."""
-        claimant = self._tools.claimant
-        while True:
-            await asyncio.sleep(claimant.lease.total_seconds() / 3)
-            lanes = [lane for lane, _ in self._lanes.values()]
-            ids = self._tools.results.waiting.union(*(lane.in_hand for lane in lanes))
-            with contextlib.suppress(Exception):
-                async with self._engine.begin() as conn:
-                    if ids:
-                        await queue.renew(conn, ids, claimant)
-                        await limits.renew_grants(conn, ids, claimant)
-                    await limits.renew_slots(conn, {lane.sender_id: lane.slots for lane in lanes}, claimant)

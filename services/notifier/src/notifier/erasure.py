@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError
 from sqlalchemy import Row
 
 from notifier.adapters import erasure as answers
-from notifier.delivery import sent_key
+from notifier.delivery import keys_of
 from shared.archive import Archive
 from shared.erasure.eraser import Erasing, Step, Stepped
 from shared.erasure.messages import messaging_steps
@@ -40,12 +40,12 @@ def steps(archive: Archive) -> list[Step]:
             last = busy - 1
         rows = [row for row in found if row.position <= last]
         theirs = [row.id for row in rows if row.theirs]
-        blobs = [row.mime_key or sent_key(row) for row in rows if row.theirs or row.on_ticket]
-        await _remove(archive, blobs)
+        archived = [row for row in rows if row.theirs or row.on_ticket]
+        await _remove(archive, [key for row in archived for key in keys_of(row)])
         for row in rows:
             await answers.put(unit.conn, row.id, _left_of(row, erasing.person))
         await answers.forget_recipients(unit.conn, theirs, erasing.person)
-        removed = {"answers": len(theirs), "archived": len(blobs), "answers_of_others": len(rows) - len(theirs)}
+        removed = {"answers": len(theirs), "archived": len(archived), "answers_of_others": len(rows) - len(theirs)}
         return Stepped(last, removed, KEPT if theirs else (), waits=busy is not None)
 
     return [erase_answers, *messaging_steps()]
@@ -65,7 +65,7 @@ def _left_of(row: Row[Any], person: Person) -> dict[str, Any]:
     if not row.on_ticket:
         return {"event": event, "subject": person.without(row.subject), "last_error": error, "text": person.without(row.text)}
     event = {name: value for name, value in event.items() if name != "quoted"} | {"title": ERASED}
-    return {"event": event, "subject": ERASED, "mime_key": None, "last_error": error, "text": None}
+    return {"event": event, "subject": ERASED, "mime_key": None, "blobs": [], "last_error": error, "text": None}
 
 
 async def _remove(archive: Archive, keys: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.adapters import erasure, ledger, senders
+from notifier.adapters import entry, erasure, ledger, senders
 from shared.events import OutgoingMail, ScannerSettings
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
@@ -19,11 +19,13 @@ async def on_outgoing(unit: Unit, received: Received[OutgoingMail]) -> None:
         return
     if await erasure.refuse(unit, received):
         return
-    refused = ledger.REPLAYED if received.envelope.replay else None
-    if await ledger.enter(unit, received, refused):
+    refused = entry.REPLAYED if received.envelope.replay else None
+    if await entry.enter(unit, received, refused):
         facts = {"outgoing_id": mail.outgoing_id, "ticket_id": mail.ticket_id, "message_id": mail.message_id}
         log.info("replayed answer not sent" if refused else "answer accepted", replay=received.envelope.replay, **facts)
-    elif received.envelope.resend:
+        return
+    await entry.enter_cancelled(unit, received)
+    if received.envelope.resend:
         await ledger.repeat(unit, received)
 
 
@@ -34,7 +36,7 @@ async def _on_cancel(unit: Unit, received: Received[OutgoingMail]) -> None:
     if received.envelope.replay:
         return
     if row is None:
-        await ledger.enter(unit, received, refused="cancelled before it came")
+        await entry.enter(unit, received, refused=entry.CANCELLED_FIRST)
     else:
         await ledger.cancel(unit, received, row)
     log.info("answer cancelled", outgoing_id=mail.outgoing_id, ticket_id=mail.ticket_id, was=row.state if row else "unknown")

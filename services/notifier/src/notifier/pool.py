@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from notifier.adapters.smtp import Connection, HandedOverError, ServerProblemError, StaleError
-from notifier.delivery import Ready
+from notifier.adapters.smtp import Connection, CutShortError, HandedOverError, ServerProblemError, StaleError
+from notifier.domain.extensions import Letter
 from notifier.domain.schedule import Verdict
 from shared.observability import get_logger
 from shared.secrets import SecretUnreadableError
@@ -52,25 +52,25 @@ class Pool:
             connection.abort()
             self.open -= 1
 
-    async def send(self, connection: Connection, ready: Ready, people: Sequence[str]) -> dict[str, Verdict]:
+    async def send(self, connection: Connection, letter: Letter, message_id: str) -> dict[str, Verdict]:
         """The dialogue; where the server had enough of the connection, over a new one. Raises ServerProblemError."""
         try:
-            return await self._over(connection, ready, people)
+            return await self._over(connection, letter, message_id)
         except StaleError:
-            return await self._over(await self._connect(), ready, people)
+            return await self._over(await self._connect(), letter, message_id)
 
     async def close(self) -> None:
         for connection in self._free:
             await connection.quit()
 
-    async def _over(self, connection: Connection, ready: Ready, people: Sequence[str]) -> dict[str, Verdict]:
+    async def _over(self, connection: Connection, letter: Letter, message_id: str) -> dict[str, Verdict]:
         try:
-            return await connection.send(ready.letter(people), ready.row.message_id)
+            return await connection.send(letter, message_id)
         except asyncio.CancelledError:
             connection.abort()
             raise
         except ServerProblemError as error:
-            if connection.grouped and not isinstance(error, HandedOverError | StaleError) and self.pipelining:
+            if connection.grouped and not isinstance(error, CutShortError | HandedOverError | StaleError) and self.pipelining:
                 self.pipelining = False
                 log.warning("the server's commands are sent one by one from now on", reason=str(error))
             raise

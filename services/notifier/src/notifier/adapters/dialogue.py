@@ -27,8 +27,12 @@ class BrokenOffError(Exception):
     """The dialogue ended before anything of the mail was handed over."""
 
 
+class HalfSentError(BrokenOffError):
+    """As that, in the middle of the mail: its end did not leave, so the server has nothing it could deliver."""
+
+
 class UnknownError(Exception):
-    """The mail was handed over, wholly or in part, and no answer came: the server may have it."""
+    """The mail was handed over, and no answer came: the server may have it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Dialogue:
         """What the server said when it took the last mail."""
 
     async def send(self, letter: Letter) -> dict[str, Verdict]:
-        """The verdict for each recipient. Raises BrokenOffError or UnknownError."""
+        """The verdict for each recipient. Raises BrokenOffError, HalfSentError or UnknownError."""
         self.accepted = None
         refused = refusal(self._offer, letter)
         if refused is not None:
@@ -129,12 +133,12 @@ class Dialogue:
     async def _content(self, data: bytes) -> Reply:
         """Where nobody was taken and the server wants the mail all the same, it gets an empty one (RFC 2920, 3.1)."""
         try:
-            await self._wire.content(on_the_wire(data) if data else b".\r\n", self._times.data)
+            await self._wire.content(on_the_wire(data) if data else [b".\r\n"], self._times.data)
             reply = await self._wire.reply(self._times.data)
         except WireError as error:
-            raise UnknownError(str(error)) from error
+            raise (UnknownError if data and self._wire.handed_over else HalfSentError)(str(error)) from error
         self._begun = False
-        if reply.code == CLOSING or not self._wire.flushed:
+        if reply.code == CLOSING or not self._wire.handed_over:
             self._wire.abort()
         elif not 200 <= reply.code < 600 or reply.code // 100 == 3:
             self._wire.abort()

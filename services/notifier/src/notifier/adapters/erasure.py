@@ -34,6 +34,8 @@ _CONCERNED: Final = text(
     order by position
     """
 )
+# In the order in which dialogues lock them when they begin and end.
+_LOCK = text("select from outgoing where id = any(cast(:ids as text[])) order by id for update")
 # Of two spellings of one recipient one is left.
 _DOUBLES: Final = text(
     """
@@ -73,7 +75,7 @@ async def refuse(unit: Unit, received: Received[OutgoingMail]) -> bool:
 def without_content(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is left of an answer to the person: that there was one, and its ids."""
     event = {"outgoing_id": row["id"], "type": "cancel", "ticket_id": row["ticket_id"]}
-    return {"event": event, "cause": {}, "subject": ERASED, "mime_key": None, "envelope_from": None, "text": None}
+    return {"event": event, "cause": {}, "subject": ERASED, "mime_key": None, "blobs": [], "envelope_from": None, "text": None}
 
 
 async def last_of(conn: AsyncConnection, after: int) -> int | None:
@@ -85,10 +87,14 @@ async def last_of(conn: AsyncConnection, after: int) -> int | None:
 async def concerned(conn: AsyncConnection, person: Person, before: Any, after: int, last: int) -> Sequence[Row[Any]]:
     """Answers at these positions to the person (`theirs`), on a ticket the person was answered on (`on_ticket`), or that name the address.
 
-    `in_hand`: somebody sends it at this moment; `awaited`: others than the person still wait for it.
+    `in_hand`: somebody sends it at this moment; `awaited`: others than the person still wait for it. The rows are locked, so that no
+    dialogue begins before the transaction ends.
     """
     values = {"folded": person.folded, "like": person.like, "erased": ERASED, "before": before, "after": after, "last": last}
-    return (await conn.execute(_CONCERNED, values)).all()
+    ids = [row.id for row in await conn.execute(_CONCERNED, values)]
+    if ids:
+        await conn.execute(_LOCK, {"ids": ids})
+    return (await conn.execute(_CONCERNED, values)).all() if ids else []
 
 
 async def put(conn: AsyncConnection, outgoing_id: str, values: Mapping[str, Any]) -> None:

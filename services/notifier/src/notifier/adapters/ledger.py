@@ -1,4 +1,4 @@
-"""The outgoing ledger: every answer once, its recipients' states, and the events that tell of them."""
+"""The outgoing ledger: every answer once, its recipients' states, and the events that tell of them. `entry` puts the answers in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.adapters.tables import OUTGOING, RECIPIENTS, TRIES
-from notifier.domain.compose import recipients, subject_of
-from notifier.domain.schedule import OPEN
-from shared.events import DeliveryState, MailDelivery, OutgoingMail, OutgoingMode, derived_id
+from notifier.domain.schedule import OPEN, given_up, mail_state
+from shared.events import DeliveryState, MailDelivery, OutgoingMail, derived_id
 from shared.messaging.envelope import Envelope, read_envelope
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
@@ -22,9 +21,9 @@ from shared.topics import MAIL_DELIVERIES
 
 WAKE_CHANNEL = "outgoing"
 """LISTEN/NOTIFY channel on which sending loops are woken."""
-NOT_AN_ADDRESS = "not an address that mail can be sent to"
-REPLAYED = "a replay sends no mail"
 BEFORE_SENDING = frozenset({"queued", "delayed"})
+AGAIN = frozenset({DeliveryState.FAILED, *OPEN})
+"""Recipients whom another try may reach."""
 Changes = Mapping[str, tuple[DeliveryState, str]]
 """Recipient's address → its new state with the reason."""
 
@@ -58,61 +57,23 @@ async def tries_of(conn: AsyncConnection, outgoing_id: str, limit: int) -> Seque
     return (await conn.execute(query)).all()
 
 
-async def enter(unit: Unit, received: Received[OutgoingMail], refused: str | None = None) -> bool:
-    """A mail not known yet: accepted for sending, or with `refused` kept as cancelled, so that no later copy of the event sends it.
-
-    False, and nothing done, where it is known.
-    """
-    mail, now = received.body, unit.clock()
-    boxes = recipients(mail)
-    row = {
-        "id": mail.outgoing_id,
-        "ticket_id": mail.ticket_id,
-        "scanner_id": mail.scanner_id,
-        "message_id": mail.message_id.replace("\x00", ""),
-        "subject": subject_of(mail),
-        "event": _without_nul(mail.model_dump(mode="json", by_alias=True, exclude_none=True)),
-        "cause": dict(received.record.headers),
-        "owner": _owner(mail),
-        "state": "queued",
-        "next_try_at": max(now, mail.not_before) if mail.not_before else now,
-        "not_before": mail.not_before,
-        "sequence": 1,
-    }
-    if refused or not any(boxes.values()):
-        row |= {"state": "cancelled" if refused else "failed", "last_error": refused or "none of its recipients is an address"}
-    entered = (await unit.conn.execute(insert(OUTGOING).values(row).on_conflict_do_nothing().returning(OUTGOING))).first()
-    if entered is None:
-        return False
-    people = [{"address": one, "mailbox": box, **_first_state(box, refused)} for one, box in boxes.items()]
-    if people:
-        await unit.conn.execute(insert(RECIPIENTS), [{**one, "outgoing_id": entered.id, "sequence": 1, "at": now} for one in people])
-    for one in people:
-        emit_state(unit, entered, one["address"], one["state"], one["detail"], 1, now, received.envelope)
-    await wake_once(unit)
-    return True
-
-
-def _owner(mail: OutgoingMail) -> str | None:
-    """Whose own account it goes through where that person has one."""
-    return mail.operator.replace("\x00", "")[:400] if mail.operator and mail.mode is OutgoingMode.PERSONAL else None
-
-
-def _first_state(mailbox: str | None, refused: str | None) -> dict[str, Any]:
-    if refused:
-        return {"state": DeliveryState.CANCELLED, "detail": refused}
-    return {"state": DeliveryState.ACCEPTED, "detail": ""} if mailbox else {"state": DeliveryState.FAILED, "detail": NOT_AN_ADDRESS}
-
-
 async def cancel(unit: Unit, received: Received[OutgoingMail], row: Row[Any]) -> None:
-    """Cancel wins until the dialogue starts; afterwards it is too late, and what became of the mail is told (again)."""
+    """Cancel wins until the dialogue starts; afterwards it is too late, and what became of the mail is told (again).
+
+    Of a mail that its server may have from an earlier try nobody can say that it was cancelled: it is too late, and not tried again.
+    """
     people = await recipients_of(unit.conn, [row.id])
+    changes = {one.address: given_up(unanswered=row.unanswered) for one in people if one.state in OPEN}
     if row.state in BEFORE_SENDING:
-        changes = {one.address: (DeliveryState.CANCELLED, "") for one in people if one.state in OPEN}
-        state = "sent" if any(one.state == DeliveryState.SENT for one in people) else "cancelled"
+        if row.unanswered:
+            late = {address: (DeliveryState.TOO_LATE, detail) for address, (_, detail) in changes.items()}
+            await tell(unit, row.id, late, cause=received.envelope, keep=False)
+        state = mail_state(changes[one.address][0] if one.address in changes else DeliveryState(one.state) for one in people)
         await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(state=state, next_try_at=None))
         await tell(unit, row.id, changes, cause=received.envelope)
         return
+    if row.state == "sending":  # whoever does not get it from this dialogue is not tried again
+        await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(cancel_asked=True))
     if row.state in {"sending", "sent"}:
         late = {one.address: (DeliveryState.TOO_LATE, "") for one in people if one.state in {*OPEN, DeliveryState.SENT}}
         await tell(unit, row.id, late, cause=received.envelope, keep=False)
@@ -187,12 +148,32 @@ def emit_state(
     unit.emit(MAIL_DELIVERIES, event_id=event_id, key=str(row.ticket_id), body=body, cause=cause)
 
 
+def retry_refusal(row: Row[Any], people: Sequence[Row[Any]], now: datetime) -> str | None:
+    """Why `try_again` would be wrong; None where it is right."""
+    if row.event.get("type") != "send":
+        return "Its content was erased, or never came."
+    if row.state in {"queued", "delayed"}:
+        undo = row.not_before is not None and row.not_before > now
+        return "It can still be taken back: it leaves by itself when that time is over." if undo else None
+    if row.state not in {"failed", "sent"}:
+        return f"The mail is {row.state}; only a failed or delayed one is tried again."
+    if any(one.state in AGAIN and one.mailbox for one in people):
+        return None
+    return "The mail is sent to everybody." if row.state == "sent" else "None of its recipients is an address that mail can be sent to."
+
+
 async def try_again(unit: Unit, row: Row[Any]) -> None:
-    """A person asks for another try now: failed and delayed recipients get one, for the whole time of retries."""
+    """A person asks for another try now: failed and delayed recipients get one, for the whole time of retries.
+
+    A claim stays, as whoever has it is about to try. Where nobody can have the mail yet it is made anew: what was refused may have been
+    the address it was from, which somebody has corrected since.
+    """
     people = await recipients_of(unit.conn, [row.id])
-    again = {DeliveryState.FAILED, *OPEN}
-    changes = {one.address: (DeliveryState.ACCEPTED, "tried again by hand") for one in people if one.state in again and one.mailbox}
-    values = {"state": "queued", "next_try_at": func.now(), "first_try_at": None, "failures": 0, "claimed_by": None, "claimed_until": None}
+    changes = {one.address: (DeliveryState.ACCEPTED, "tried again by hand") for one in people if one.state in AGAIN and one.mailbox}
+    values: dict[str, Any] = {"state": "queued", "next_try_at": func.now(), "first_try_at": None, "failures": 0, "cancel_asked": False}
+    claimed = row.claimed_until is not None and row.claimed_until > unit.clock()
+    if row.mime_key and not (claimed or row.unanswered or any(one.state == DeliveryState.SENT for one in people)):
+        values |= {"mime_key": None, "envelope_from": None, "text": None, "blobs": sorted({*row.blobs, row.mime_key})}
     await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == row.id).values(values))
     await tell(unit, row.id, changes)
     await wake(unit.conn)
@@ -213,12 +194,3 @@ async def page(
     for one in await recipients_of(conn, people):
         people[one.outgoing_id].append(one.address)
     return rows, people
-
-
-def _without_nul(value: Any) -> Any:
-    """Postgres' jsonb takes no NUL."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, dict):
-        return {name: _without_nul(item) for name, item in value.items()}
-    return [_without_nul(item) for item in value] if isinstance(value, list) else value

@@ -2,55 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.adapters.claimant import Claimant
-from notifier.adapters.ledger import tell
+from notifier.adapters.claimant import Claimant, InHand
 from notifier.adapters.limits import MINUTE, Allowance
-from notifier.adapters.tables import OUTGOING, RECIPIENTS
-from notifier.domain.schedule import OPEN
-from shared.events import DeliveryState
-from shared.messaging.outbox import Unit
-
-NEWS_TAKE = timedelta(seconds=10)
-"""A new mailbox's settings come by another topic than its first answer; so long nobody is told that they are missing."""
+from notifier.adapters.tables import OUTGOING
 
 AGO = timedelta(seconds=1)
 CUT_OFF = "the notifier that tried was stopped, or lost its database, before it could note the result: the server may have the mail"
 
-# Due, and not in somebody's hands. A row left `sending` by a crash is sent again when its claim has expired.
-_DUE = """
-    o.next_try_at <= now() and (
-        (o.state in ('queued', 'delayed') and (o.claimed_until is null or o.claimed_until < now()))
-        or (o.state = 'sending' and o.claimed_until < now())
-    )
+# A dialogue that nobody holds any more. What this process has in hand is its own, whatever became of the lease.
+CUT = """
+    o.state = 'sending' and o.claimed_until < now() and (cast(:take_over as boolean) or o.claimed_by = :holder)
+    and o.id <> all(cast(:in_hand as text[]))
 """
+# Waits for a dialogue, and not in somebody's hands.
+_IDLE = """
+    o.state in ('queued', 'delayed') and o.next_try_at <= now() and (o.claimed_until is null or o.claimed_until < now())
+    and o.id <> all(cast(:in_hand as text[]))
+"""
+# A row left `sending` by a crash is sent again, unless it was taken back since.
+DUE = f"(({_IDLE}) or ({CUT} and o.next_try_at <= now() and not o.cancel_asked))"
 # A personal answer goes through its author's own account where there is one; all others through the mailbox's identity.
-_THROUGH = "left join scanners s on s.id = o.scanner_id left join senders own on own.owner = o.owner"
+THROUGH = "left join scanners s on s.id = o.scanner_id left join senders own on own.owner = o.owner"
+# Answers of a ticket keep their order per recipient: an earlier one that somebody of this one still waits for goes first.
+_EARLIER = """
+    outgoing e
+    join recipients r on r.outgoing_id = e.id and r.state in ('accepted', 'delayed')
+    join recipients p on p.outgoing_id = o.id and lower(p.address) = lower(r.address)
+    where e.ticket_id = o.ticket_id and e.position < o.position and e.state in ('queued', 'sending', 'delayed')
+"""
+_NEXT = f"{DUE} and not exists (select from {_EARLIER})"
 _DUE_SENDERS = text(
     f"""
-    select distinct n.id, n.version from outgoing o {_THROUGH}
-    join senders n on n.id = coalesce(own.id, s.sender_id) where {_DUE}
+    select n.id, n.version from outgoing o {THROUGH}
+    join senders n on n.id = coalesce(own.id, s.sender_id) where {_NEXT}
+    group by n.id, n.version order by min(o.next_try_at), n.id
     """  # noqa: S608 -- a constant
 )
-# Answers of a ticket keep their order per recipient: an earlier one that somebody of this one still waits for goes first.
+_WAITS_FOR = text(f"select (select e.id from {_EARLIER} order by e.position limit 1) from outgoing o where o.id = :id")  # noqa: S608 -- a constant
 _CLAIM = text(
     f"""
     with due as (
-        select o.id, o.position from outgoing o {_THROUGH}
-        where coalesce(own.id, s.sender_id) = cast(:sender as text) and {_DUE}
-          and not exists (
-              select 1 from outgoing e
-              join recipients r on r.outgoing_id = e.id and r.state in ('accepted', 'delayed')
-              join recipients p on p.outgoing_id = o.id and lower(p.address) = lower(r.address)
-              where e.ticket_id = o.ticket_id and e.position < o.position and e.state in ('queued', 'sending', 'delayed')
-          )
+        select o.id, o.position from outgoing o {THROUGH}
+        where coalesce(own.id, s.sender_id) = cast(:sender as text) and {_NEXT}
         order by o.position limit :rows for update of o skip locked
     ),
     counted as (
@@ -76,16 +77,29 @@ _CLAIM = text(
     select taken.* from summed left join taken on taken.id = summed.id order by summed.place
     """  # noqa: S608 -- a constant
 )
+# All that wait for an identity whose server is away: nothing is sent, so their order is of no matter.
+_CLAIM_WAITING = text(
+    f"""
+    with waiting as (
+        select o.id from outgoing o {THROUGH}
+        where coalesce(own.id, s.sender_id) = cast(:sender as text) and {_IDLE}
+        order by o.next_try_at limit :rows for update of o skip locked
+    )
+    update outgoing set claimed_by = :holder, claimed_until = now() + :lease from waiting where outgoing.id = waiting.id
+    returning outgoing.id
+    """  # noqa: S608 -- a constant
+)
 _BEGIN = text(
     """
     with asked as (
-        select * from unnest(cast(:ids as text[]), cast(:senders as text[]), cast(:keys as text[]), cast(:texts as text[]))
-            as begun(id, envelope_from, mime_key, text)
+        select * from unnest(
+            cast(:ids as text[]), cast(:senders as text[]), cast(:keys as text[]), cast(:texts as text[]), cast(:subjects as text[])
+        ) as begun(id, envelope_from, mime_key, text, subject)
     ),
     locked as (
         select o.id, o.tries, o.state = 'sending' and o.begun_at is not null as cut_off, o.begun_at, o.begun_by
         from outgoing o join asked on asked.id = o.id
-        where o.claimed_by = :holder and o.state in ('queued', 'delayed', 'sending') order by o.id for update of o
+        where o.claimed_by = :holder and o.state in ('queued', 'delayed', 'sending') and not o.cancel_asked order by o.id for update of o
     ),
     before as (
         insert into tries (outgoing_id, number, instance, state, detail, started_at)
@@ -94,7 +108,8 @@ _BEGIN = text(
     mine as (
         update outgoing o set state = 'sending', claimed_until = now() + :lease, first_try_at = coalesce(o.first_try_at, now()),
             begun_at = now(), begun_by = :instance, tries = case when locked.cut_off then o.tries + 1 else o.tries end,
-            envelope_from = asked.envelope_from, mime_key = asked.mime_key, text = asked.text
+            unanswered = o.unanswered or locked.cut_off, envelope_from = asked.envelope_from, mime_key = asked.mime_key,
+            text = asked.text, subject = coalesce(asked.subject, o.subject)
         from asked join locked on locked.id = asked.id where o.id = asked.id
         returning o.id
     )
@@ -110,13 +125,17 @@ _RENEW = text(
     update outgoing o set claimed_until = now() + :lease from mine where o.id = mine.id
     """
 )
-_WITHOUT_SENDER = text(
-    f"""
-    select o.id, o.scanner_id, o.last_error, s.name from outgoing o {_THROUGH}
-    left join senders n on n.id = coalesce(own.id, s.sender_id)
-    where n.id is null and {_DUE} and (s.id is not null or o.created_at < now() - :patience)
-    order by o.position limit :rows for update of o skip locked
-    """  # noqa: S608 -- a constant
+_NOTE_BLOBS = text(
+    """
+    with made as (
+        select * from unnest(cast(:ids as text[]), cast(:keys as text[])) as kept(id, key)
+    ),
+    locked as (
+        select o.id, made.key from outgoing o join made on made.id = o.id
+        where o.event ->> 'type' = 'send' and made.key <> all(o.blobs) order by o.id for update of o
+    )
+    update outgoing o set blobs = array_append(o.blobs, locked.key) from locked where o.id = locked.id
+    """
 )
 
 
@@ -128,23 +147,52 @@ class Beginning:
     envelope_from: str
     mime_key: str
     text: str | None = None
+    subject: str | None = None
 
 
-async def due_senders(conn: AsyncConnection) -> list[tuple[str, int]]:
-    """(identity, its version) of all that have mails to send now."""
-    return [(row.id, row.version) for row in await conn.execute(_DUE_SENDERS)]
+Waiting = Mapping[str, Sequence[str]]
+"""SMTP mailbox → addresses of who waits for the mail there: one mailbox may have been written in two ways."""
 
 
-async def claim(conn: AsyncConnection, sender_id: str, claimant: Claimant, rows: int, allowance: Allowance) -> tuple[list[Row[Any]], bool]:
+def apart(claimant: Claimant, in_hand: InHand) -> dict[str, Any]:
+    """Values of `DUE` and `CUT`."""
+    return {"holder": claimant.holder, "in_hand": list(in_hand.ids), "take_over": in_hand.take_over}
+
+
+async def due_senders(conn: AsyncConnection, claimant: Claimant, in_hand: InHand) -> list[tuple[str, int]]:
+    """(identity, its version) of all that have mails to send now; whose mails are due longest comes first."""
+    return [(row.id, row.version) for row in await conn.execute(_DUE_SENDERS, apart(claimant, in_hand))]
+
+
+async def waits_for(conn: AsyncConnection, outgoing_id: str) -> str | None:
+    """The answer of its ticket that goes first."""
+    earlier: str | None = await conn.scalar(_WAITS_FOR, {"id": outgoing_id})
+    return earlier
+
+
+async def claim(
+    conn: AsyncConnection, sender_id: str, claimant: Claimant, in_hand: InHand, rows: int, allowance: Allowance
+) -> tuple[list[Row[Any]], bool]:
     """Take at most `rows` due mails of an identity, oldest first; others cannot until the lease ends.
 
     Also whether some of these were due that the allowance leaves for later.
     """
-    values = {"sender": sender_id, "rows": rows, "holder": claimant.holder, "lease": claimant.lease, "minute": MINUTE}
+    values = {"sender": sender_id, "rows": rows, "lease": claimant.lease, "minute": MINUTE} | apart(claimant, in_hand)
     values |= {"allowed": allowance.recipients, "whole": allowance.whole}
     due = (await conn.execute(_CLAIM, values)).all()
     taken = [row for row in due if row.id is not None]
     return taken, len(taken) < len(due)
+
+
+async def claim_waiting(conn: AsyncConnection, sender_id: str, claimant: Claimant, in_hand: InHand, rows: int) -> set[str]:
+    """Take at most `rows` mails that are due, none of which is to be sent: to note that their server is away."""
+    values = {"sender": sender_id, "rows": rows, "lease": claimant.lease} | apart(claimant, in_hand)
+    return set((await conn.scalars(_CLAIM_WAITING, values)).all())
+
+
+async def note_blobs(conn: AsyncConnection, keys: Mapping[str, str]) -> None:
+    """Mail → key its bytes are about to be kept under."""
+    await conn.execute(_NOTE_BLOBS, {"ids": list(keys), "keys": list(keys.values())})
 
 
 async def renew(conn: AsyncConnection, ids: Collection[str], claimant: Claimant) -> None:
@@ -165,42 +213,20 @@ async def take_back(conn: AsyncConnection, claimant: Claimant) -> int:
     return (await conn.execute(update(OUTGOING).where(former, OUTGOING.c.claimed_until > func.now()).values(values))).rowcount
 
 
-async def begin(conn: AsyncConnection, beginnings: Sequence[Beginning], claimant: Claimant) -> dict[str, dict[str, str]]:
+async def begin(conn: AsyncConnection, beginnings: Sequence[Beginning], claimant: Claimant) -> dict[str, Waiting]:
     """These dialogues are about to start: no cancel wins from here on. A former one without a result becomes a try of its own.
 
-    Returns mail → SMTP mailbox → address of who waits for it; a mail that is not ours any more, or nobody waits for, is left out.
+    Returns who waits for each; a mail that is not ours any more, or nobody waits for, is left out.
     """
     values = {
         "ids": [one.outgoing_id for one in beginnings],
         "senders": [one.envelope_from for one in beginnings],
         "keys": [one.mime_key for one in beginnings],
         "texts": [one.text for one in beginnings],
+        "subjects": [one.subject for one in beginnings],
     }
     who = {"holder": claimant.holder, "instance": claimant.instance, "lease": claimant.lease, "cut_off": CUT_OFF}
-    waiting: dict[str, dict[str, str]] = {}
+    waiting: dict[str, dict[str, list[str]]] = {}
     for row in await conn.execute(_BEGIN, values | who):
-        waiting.setdefault(row.outgoing_id, {})[row.mailbox] = row.address
-    return waiting
-
-
-async def waiting(conn: AsyncConnection, outgoing_id: str) -> list[Row[Any]]:
-    """Recipients who still wait for the mail."""
-    query = select(RECIPIENTS).where(RECIPIENTS.c.outgoing_id == outgoing_id, RECIPIENTS.c.state.in_(OPEN)).order_by(RECIPIENTS.c.address)
-    return list((await conn.execute(query)).all())
-
-
-async def delay_without_sender(unit: Unit, next_try_at: datetime, rows: int = 100) -> int:
-    """Mails whose mailbox has no SMTP identity wait, and say so; told once each. Returns how many."""
-    found = (await unit.conn.execute(_WITHOUT_SENDER, {"rows": rows, "patience": NEWS_TAKE})).all()
-    for one in found:
-        reason = (
-            f"set an SMTP identity for the mailbox {one.name!r}: its answers wait for it"
-            if one.name
-            else "the mailbox this answer is from is not known (deleted?): create it again, or cancel the answer"
-        )
-        values = {"state": "delayed", "last_error": reason, "next_try_at": next_try_at}
-        await unit.conn.execute(update(OUTGOING).where(OUTGOING.c.id == one.id).values(values))
-        if one.last_error != reason:
-            people = await waiting(unit.conn, one.id)
-            await tell(unit, one.id, {person.address: (DeliveryState.DELAYED, reason) for person in people})
-    return len(found)
+        waiting.setdefault(row.outgoing_id, {}).setdefault(row.mailbox, []).append(row.address)
+    return dict(waiting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from notifier.adapters import ledger, limits
 from notifier.adapters.claimant import Claimant
 from notifier.adapters.tables import OUTGOING, TRIES
-from notifier.domain.schedule import OPEN, Retries, Settled, Verdict, settle
+from notifier.domain.schedule import OPEN, Result, Retries, Settled, Verdict, settle, taken_back
 from shared.events import DeliveryState
 from shared.messaging.errors import is_unavailable
 from shared.messaging.outbox import Outbox, Unit
@@ -22,7 +22,10 @@ from shared.observability import RETRIES, SMTP_RESULTS, get_logger
 log = get_logger("results")
 
 BACKOFF_S, MAX_BACKOFF_S = 0.2, 5.0
-_SETTLED = ("state", "tries", "failures", "next_try_at", "first_try_at", "last_error", "sent_at", "sequence", "aliases")
+_SETTLED = (
+    *("state", "tries", "failures", "next_try_at", "first_try_at", "last_error", "sent_at"),
+    *("sequence", "aliases", "unanswered", "cancel_asked"),
+)
 _UPDATE = (
     update(OUTGOING)
     .where(OUTGOING.c.id == bindparam("key"))
@@ -43,8 +46,19 @@ class Try:
     """It waits for a person, however long: the time after which a mail is given up does not run."""
     limited: bool = False
     """Its recipients count for a limit of the identity."""
+    begun: bool = True
+    """There was a dialogue: the row says `sending` because of this one."""
+    unanswered: bool = False
+    """The dialogue ended without an answer to the mail: the server may have it."""
+    noted: bool = False
+    """The mail only waited behind others for a server that is away: what everybody knows is not told again."""
     note: str | None = None
     """What somebody should know although it was sent: its template was not used."""
+
+    @property
+    def sent(self) -> bool:
+        """Somebody got it."""
+        return any(verdict.result is Result.SENT for verdict in self.verdicts.values())
 
 
 class Results:
@@ -106,6 +120,8 @@ class Results:
         async with self._written:
             self._written.notify_all()
         for row, one, result in settled:
+            if not _counts(one, result):
+                continue
             for verdict in one.verdicts.values():
                 SMTP_RESULTS.labels("away" if result.away else verdict.result.value).inc()
             facts = {"outgoing_id": row.id, "ticket_id": row.ticket_id, "message_id": row.message_id, "tries": row.tries + 1}
@@ -113,20 +129,21 @@ class Results:
 
 
 async def _settle(unit: Unit, claimant: Claimant, retries: Retries, group: Mapping[str, Try]) -> Sequence[tuple[Row[Any], Settled, Try]]:
-    """All of the group in a handful of statements. A mail that somebody else settled meanwhile is left alone."""
+    """All of the group in a handful of statements. What somebody else settled meanwhile is left alone; or holds, unless ours was sent."""
     open_now = OUTGOING.c.id.in_(list(group)) & OUTGOING.c.state.in_(["queued", "delayed", "sending"])
     rows = (await unit.conn.execute(select(OUTGOING).where(open_now).order_by(OUTGOING.c.id).with_for_update())).all()
-    people: dict[str, dict[str, DeliveryState]] = {row.id: {} for row in rows}
+    people: dict[str, dict[str, Row[Any]]] = {row.id: {} for row in rows if row.claimed_by == claimant.holder or group[row.id].sent}
     for one in await ledger.recipients_of(unit.conn, people):
-        people[one.outgoing_id][one.address] = DeliveryState(one.state)
+        people[one.outgoing_id][one.address] = one
     now = unit.clock()
-    settled = [(row, _settled(row, people[row.id], group[row.id], retries, now), group[row.id]) for row in rows]
+    settled = [(row, _settled(row, people[row.id], group[row.id], retries, now), group[row.id]) for row in rows if row.id in people]
     if settled:
         await _store(unit, claimant, settled, now)
     return settled
 
 
-def _settled(row: Row[Any], people: Mapping[str, DeliveryState], result: Try, retries: Retries, now: datetime) -> Settled:
+def _settled(row: Row[Any], known: Mapping[str, Row[Any]], result: Try, retries: Retries, now: datetime) -> Settled:
+    people = {address: DeliveryState(one.state) for address, one in known.items()}
     first = None if result.patient else row.first_try_at or result.started_at
     waiting = [address for address, state in people.items() if state in OPEN]
     verdicts = (
@@ -134,28 +151,47 @@ def _settled(row: Row[Any], people: Mapping[str, DeliveryState], result: Try, re
         if result.everybody
         else {one: result.verdicts[one] for one in waiting if one in result.verdicts}
     )
-    return settle(people, verdicts, retries, failures=row.failures, first_try=first, now=now, away=result.away)
+    one = settle(people, verdicts, retries, failures=row.failures, first_try=first, now=now, away=result.away)
+    if row.cancel_asked:
+        one = taken_back(one, people, unanswered=_unanswered(row, result))
+    if result.noted:
+        news = {address: change for address, change in one.changes.items() if change != (known[address].state, known[address].detail)}
+        return replace(one, changes=news)
+    return one
+
+
+def _unanswered(row: Row[Any], result: Try) -> bool:
+    """Whether the server may have the mail: from this dialogue, an earlier one, or one that a crash cut off."""
+    return bool(row.unanswered or result.unanswered or (row.state == "sending" and not result.begun))
 
 
 async def _store(unit: Unit, claimant: Claimant, settled: Sequence[tuple[Row[Any], Settled, Try]], now: datetime) -> None:
     states, updates, tries = [], [], []
     for row, one, result in settled:
-        sequence = row.sequence + 1
+        sequence = row.sequence + bool(one.changes)
         for address, (state, detail) in one.changes.items():
-            alias = one.verdicts[address].alias
+            alias = one.verdicts[address].alias if address in one.verdicts else None
             ledger.emit_state(unit, row, address, state, detail, sequence, now, ledger.cause_of(row), alias)
             key = {"outgoing_id": row.id, "address": address}
             states.append(key | {"state": state, "detail": detail, "sequence": sequence, "at": now, "alias": alias})
+        number = row.tries + _counts(one, result)
         updates.append({"key": row.id} | {f"new_{name}": value for name, value in _columns(row, one, result, sequence, now).items()})
-        entry = {"outgoing_id": row.id, "number": row.tries + 1, "instance": claimant.instance, "state": one.state}
-        tries.append(entry | {"detail": one.detail, "started_at": result.started_at, "ended_at": now})
+        if number > row.tries:
+            entry = {"outgoing_id": row.id, "number": number, "instance": claimant.instance, "state": one.state}
+            tries.append(entry | {"detail": one.detail, "started_at": result.started_at, "ended_at": now})
     if states:
         await ledger.set_states(unit.conn, states)
     await unit.conn.execute(_UPDATE, updates)
-    await unit.conn.execute(insert(TRIES), tries)
+    if tries:
+        await unit.conn.execute(insert(TRIES), tries)
     limited = [row.id for row, _, result in settled if result.limited]
     if limited:
         await limits.use_up(unit.conn, limited)
+
+
+def _counts(one: Settled, result: Try) -> bool:
+    """Whether the ledger shows it as a try."""
+    return bool(one.changes) or not result.noted
 
 
 def _columns(row: Row[Any], one: Settled, result: Try, sequence: int, now: datetime) -> dict[str, Any]:
@@ -163,7 +199,7 @@ def _columns(row: Row[Any], one: Settled, result: Try, sequence: int, now: datet
     given = {verdict.alias for verdict in one.verdicts.values() if verdict.alias}
     return {
         "state": one.state,
-        "tries": row.tries + 1,
+        "tries": row.tries + _counts(one, result),
         "failures": one.failures,
         "next_try_at": one.next_try_at,
         "first_try_at": row.first_try_at or (None if result.patient else result.started_at),
@@ -171,4 +207,6 @@ def _columns(row: Row[Any], one: Settled, result: Try, sequence: int, now: datet
         "sent_at": now if one.state == "sent" else None,
         "sequence": sequence,
         "aliases": [*row.aliases, *sorted(given - set(row.aliases))],
+        "unanswered": _unanswered(row, result),
+        "cancel_asked": False,
     }

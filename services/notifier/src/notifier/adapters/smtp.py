@@ -13,7 +13,7 @@ import aiosmtplib
 from aiosmtplib.response import SMTPResponse
 
 from notifier.adapters.by_token import TokenSource, sign_in
-from notifier.adapters.dialogue import BrokenOffError, Dialogue, Times, UnknownError
+from notifier.adapters.dialogue import BrokenOffError, Dialogue, HalfSentError, Times, UnknownError
 from notifier.adapters.wire import Wire, WireError, take_over
 from notifier.domain.extensions import Letter, Offer
 from notifier.domain.headers import one_line
@@ -32,6 +32,10 @@ class ServerProblemError(Exception):
 
 class StaleError(ServerProblemError):
     """The server had enough of a connection that was good before. Try again at once, with a new one."""
+
+
+class CutShortError(ServerProblemError):
+    """The connection broke in the middle of the mail: the server cannot have it. Try again later, and not too often."""
 
 
 class HandedOverError(ServerProblemError):
@@ -94,6 +98,7 @@ class Connection:
         where = f"{server.host}:{server.port}"
         try:
             client.note(await self._step(f"connect to {where}", client.connect(), "is the name, the port and the SSL type right?"))
+            client.timeout = self._patience.command  # aiosmtplib has one for everything
             await self._step("greeting (EHLO)", client.greet(), "is this an SMTP server?")
             if server.ssl_type is SslType.STARTTLS:
                 await self._step("encryption (STARTTLS)", client.starttls(), "does it offer STARTTLS, and is its certificate valid?")
@@ -117,6 +122,8 @@ class Connection:
         where = f"{self._server.host}:{self._server.port}"
         try:
             verdicts = await self._dialogue.send(letter)
+        except HalfSentError as error:
+            raise CutShortError(f"{where}: {_reason(error)}") from error
         except BrokenOffError as error:
             kind = StaleError if used else ServerProblemError
             raise kind(f"{where}: {_reason(error)}") from error

@@ -113,6 +113,21 @@ OUTGOING = Table(
     Column("owner", String(400), nullable=True, comment="X-Actor whose own account a personal one takes"),
     Column("begun_at", DateTime(timezone=True), nullable=True, comment="The last dialogue"),
     Column("begun_by", Text, nullable=True, comment="The notifier that held it"),
+    Column(
+        "unanswered",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="A dialogue ended without an answer to the mail: the server may have it",
+    ),
+    Column(
+        "cancel_asked",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="It was taken back while a dialogue was under way: no further try",
+    ),
+    Column("blobs", ARRAY(Text), nullable=False, server_default="{}", comment="All keys the archive may hold bytes of it under"),
     _created(),
 )
 _OPEN = text("state in ('queued', 'sending', 'delayed')")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NoReturn, cast
 
 from notifier.domain.replies import Reply
@@ -37,17 +37,14 @@ class Wire(asyncio.Protocol):
         self._room = asyncio.Event()
         self._room.set()
         self._lost: str | None = None
+        self._whole = False
         transport.set_protocol(self)
+        transport.set_write_buffer_limits(high=1, low=0)  # so that `_room` tells whether anything waits to be sent
 
     @property
     def open(self) -> bool:
         """Whether the next command can be sent. A server that spoke unasked says good-bye: 421, before it closes an idle connection."""
         return self._lost is None and not self._transport.is_closing() and not self._lines and not self._rest
-
-    @property
-    def flushed(self) -> bool:
-        """Whether the system has taken all that was written."""
-        return self._transport.get_write_buffer_size() == 0
 
     def write(self, commands: Sequence[bytes]) -> None:
         """Several commands in one piece (RFC 2920). Raises WireError for one that holds a line end."""
@@ -58,17 +55,37 @@ class Wire(asyncio.Protocol):
             self._note(f"C: {one.decode('utf-8', 'replace')}")
         self._transport.write(b"".join(one + b"\r\n" for one in commands))
 
-    async def content(self, data: bytes, seconds: float) -> None:
-        """The mail itself. Returns when the system has it, or when the server answers before that or hangs up: its reply is to be read."""
+    @property
+    def handed_over(self) -> bool:
+        """Whether the mail may have left to its end. Where it did not, the server has nothing it could deliver (RFC 5321, 4.1.1.4)."""
+        return self._whole and self._room.is_set()
+
+    async def content(self, blocks: Iterable[bytes], seconds: float) -> None:
+        """The mail itself. Returns when the system has it, or when the server answers before that or hangs up: its reply is to be read.
+
+        `seconds` are for each piece that leaves (RFC 5321, 4.5.3.2.5): however long a large mail takes, it goes as long as it moves.
+        """
         self._check()
-        self._transport.write(data)
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._room.is_set() and self._lost is None and not self._lines:
-                    self._news.clear()
+        self._whole = False
+        for block in blocks:
+            if self._lost is not None or self._lines or self._transport.is_closing():
+                return
+            self._transport.write(block)
+            await self._taken(seconds)
+        self._whole = True
+
+    async def _taken(self, seconds: float) -> None:
+        """Return when the system has all that was written, or there is something to read."""
+        left = self._transport.get_write_buffer_size()
+        while not self._room.is_set() and self._lost is None and not self._lines:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(seconds):
                     await self._news.wait()
-        except TimeoutError:
-            self._fail(f"the server took no more of the mail for {seconds:g} seconds")
+            except TimeoutError:
+                before, left = left, self._transport.get_write_buffer_size()
+                if left >= before:
+                    self._fail(f"the server took no more of the mail for {seconds:g} seconds")
 
     async def reply(self, seconds: float) -> Reply:
         """The next whole reply, however slowly it trickles in, within `seconds`. Raises WireError."""

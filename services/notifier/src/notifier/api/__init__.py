@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from notifier.adapters.senders import Senders
-from notifier.adapters.smtp import Patience
 from notifier.api.outgoing import outgoing_router
 from notifier.api.personal import personal_router
 from notifier.api.senders import senders_router
@@ -16,8 +15,8 @@ from shared.messaging.outbox import Outbox
 from shared.secrets import KeyRing
 
 
-def routers(outbox: Outbox, archive: Archive, ring: KeyRing, senders: Senders, patience: Patience) -> list[APIRouter]:
+def routers(outbox: Outbox, archive: Archive, ring: KeyRing, senders: Senders) -> list[APIRouter]:
     """All routers but that of signing in."""
-    button = TestButton(senders, patience)
+    button = TestButton(senders)
     own = personal_router(outbox, senders, button)
     return [senders_router(outbox, ring, senders, button), own, templates_router(outbox), outgoing_router(outbox, archive)]

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.adapters import ledger
+from notifier.adapters import ledger, queue
+from notifier.domain.schedule import OPEN
 from shared.api import Outgoing, OutgoingDetail, OutgoingRecipient, OutgoingTry, Page
 from shared.archive import Archive, BlobNotFoundError
 from shared.events import DeliveryState, OutgoingMode
@@ -49,7 +50,9 @@ class _OutgoingApi:
             row = await _found(conn, outgoing_id)
             people = await ledger.recipients_of(conn, [outgoing_id])
             tries = await ledger.tries_of(conn, outgoing_id, SHOWN_TRIES)
-        return _detail(row, people, tries)
+            first = await queue.waits_for(conn, outgoing_id) if row.state in ledger.BEFORE_SENDING else None
+        retryable = ledger.retry_refusal(row, people, self._outbox.clock()) is None
+        return _detail(row, people, tries).model_copy(update={"waits_for": first, "retryable": retryable})
 
     async def raw(self, outgoing_id: str) -> Response:
         """The bytes that every try sends (message/rfc822). 409 before they are made, 410 when they were erased."""
@@ -69,13 +72,13 @@ class _OutgoingApi:
         return Response(data, media_type="message/rfc822", headers=headers)
 
     async def retry(self, outgoing_id: str) -> Outgoing:
-        """Another try now for whom it has not reached. A mail being sent, sent to all or cancelled is left alone (409)."""
+        """Another try now for whom it has not reached. Not (409) while it is sent or can be taken back, nor when all have it."""
         async with self._outbox.transaction() as unit:
             row = await _found(unit.conn, outgoing_id, lock=True)
-            if row.state not in {"failed", "delayed", "queued"}:
-                raise ProblemError(409, "Nothing to retry", f"The mail is {row.state}; only a failed or delayed one is tried again.")
-            await ledger.try_again(unit, row)
             people = await ledger.recipients_of(unit.conn, [outgoing_id])
+            if (refusal := ledger.retry_refusal(row, people, self._outbox.clock())) is not None:
+                raise ProblemError(409, "Nothing to retry", refusal)
+            await ledger.try_again(unit, row)
             return _outgoing(await _found(unit.conn, outgoing_id), [one.address for one in people])
 
 
@@ -109,6 +112,7 @@ def _detail(row: Row[Any], people: Sequence[Row[Any]], tries: Sequence[Row[Any]]
         history=[OutgoingTry(**{name: getattr(one, name) for name in OutgoingTry.model_fields}) for one in tries],
         aliases=row.aliases,
         made=row.mime_key is not None,
+        cancellable=row.state in ledger.BEFORE_SENDING and any(one.state in OPEN for one in people),
     )
 
 
