@@ -54,7 +54,8 @@ class Watched:
 
 def accessible(page: Page) -> None:
     """No violation axe knows of, one main heading, nothing wider than the screen."""
-    found = Axe().run(page).response["violations"]
+    # Frames hold customers' mails: sandboxed without scripts, axe cannot look into them, and its messages to them are complaints.
+    found = Axe().run(page, options={"iframes": False}).response["violations"]
     assert not found, [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found]
     assert page.locator("h1").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0

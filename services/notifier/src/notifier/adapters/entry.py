@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier.adapters import ledger
 from notifier.adapters.tables import OUTGOING, RECIPIENTS, SCANNERS, SENDERS
 from notifier.domain.compose import AUTOMATIC, recipients, subject_of
+from notifier.domain.headers import objection
 from notifier.domain.schedule import mail_state
 from shared.events import DeliveryState, OutgoingMail, OutgoingMode
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
 
-NOT_AN_ADDRESS = "not an address that mail can be sent to"
 NO_ADDRESS = "none of its recipients is an address"
 OURS = "its recipient is an address of ours"
 REPLAYED = "a replay sends no mail"
@@ -84,14 +84,14 @@ async def _enter_people(
 async def _first_states(conn: AsyncConnection, mail: OutgoingMail, boxes: Mapping[str, str | None], refused: str | None) -> States:
     ours = await _ours(conn, [box for box in boxes.values() if box]) if mail.mode in AUTOMATIC and not refused else frozenset()
 
-    def first(box: str | None) -> tuple[DeliveryState, str]:
+    def first(address: str, box: str | None) -> tuple[DeliveryState, str]:
         if refused:
             return DeliveryState.CANCELLED, refused
         if box is None:
-            return DeliveryState.FAILED, NOT_AN_ADDRESS
+            return DeliveryState.FAILED, f"the address {objection(address)}"
         return (DeliveryState.CANCELLED, OURS) if box in ours else (DeliveryState.ACCEPTED, "")
 
-    return {address: first(box) for address, box in boxes.items()}
+    return {address: first(address, box) for address, box in boxes.items()}
 
 
 async def _ours(conn: AsyncConnection, boxes: Collection[str]) -> frozenset[str]:
