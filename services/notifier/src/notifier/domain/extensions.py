@@ -92,9 +92,16 @@ def on_the_wire(data: bytes) -> Iterator[bytes]:
     start = 0
     while True:
         end = data.find(b"\n", start + BLOCK - 1) + 1 or len(data)  # whole lines: no period and no line end is cut in two
-        lines = _LEADING_PERIOD.sub(b"..", _BARE_LINE_END.sub(b"\r\n", data[start:end]))
+        lines = _stuffed(data[start:end])
         if end == len(data):
             yield lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n")
             return
         yield lines
         start = end
+
+
+def _stuffed(lines: bytes) -> bytes:
+    """Counting costs a tenth of replacing, and hardly a mail of ours needs it."""
+    if not lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"):
+        lines = _BARE_LINE_END.sub(b"\r\n", lines)
+    return _LEADING_PERIOD.sub(b"..", lines) if lines.startswith(b".") or b"\n." in lines else lines

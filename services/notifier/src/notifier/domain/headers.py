@@ -41,6 +41,8 @@ _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~ -]+")
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters, runs of blanks made one."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # as nearly always
+        return text.strip()
     return _UNSAFE.sub(" ", _SURROGATE.sub("\ufffd", text)).strip()
 
 
