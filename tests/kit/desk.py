@@ -4,38 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from email.message import EmailMessage
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
 
 from tests.kit.api import CREATE_RULE, UPDATE_RULE, Api
 from tests.kit.eventually import eventually
 from tests.kit.mail import Mailbox, compose, parse, submit
+from tests.kit.stack import MailServer
 from tests.kit.system import System
 
 SOON_S: Final = 60.0
 PASSWORD: Final = "secret"
 WAITING: Final = frozenset({"queued", "accepted", "delayed"})
 ACKNOWLEDGE: Final = CREATE_RULE | {"action": {"type": "create_ticket", "acknowledge": True}}
-
-
-class MailServer(Protocol):
-    """Takes mails by SMTP, gives them by IMAP: the test stack's own, or Debian's Postfix and Dovecot (`tests.kit.mail_system`)."""
-
-    @property
-    def imap_host(self) -> str: ...
-
-    @property
-    def imap_port(self) -> int: ...
-
-    @property
-    def smtp_host(self) -> str: ...
-
-    @property
-    def smtp_port(self) -> int: ...
-
-    def create_mail_user(self, email: str, password: str) -> None:
-        """A mailbox; its login is the address."""
-        ...
 
 
 class Desk:

@@ -21,17 +21,8 @@ from local.stack import Stack
 PartName = Literal["kafka", "postgres", "mail"]
 
 
-class TestStack(Protocol):
-    """What a test may ask for. Every property and call starts its part if need be and returns when it is ready."""
-
-    __test__: ClassVar[bool] = False  # pytest: no class of tests
-
-    @property
-    def kafka_bootstrap(self) -> str: ...
-
-    def database_url(self, name: str) -> str:
-        """SQLAlchemy URL (`postgresql+psycopg://…`) of a database with a role of its own, made when first asked for."""
-        ...
+class MailServer(Protocol):
+    """Takes mails by SMTP, gives them by IMAP: the test stack's own, or Debian's Postfix and Dovecot (`tests.kit.mail_system`)."""
 
     @property
     def imap_host(self) -> str: ...
@@ -47,6 +38,19 @@ class TestStack(Protocol):
 
     def create_mail_user(self, email: str, password: str) -> None:
         """A mailbox; its login is the address."""
+        ...
+
+
+class TestStack(MailServer, Protocol):
+    """What a test may ask for. Every property and call starts its part if need be and returns when it is ready."""
+
+    __test__: ClassVar[bool] = False  # pytest: no class of tests
+
+    @property
+    def kafka_bootstrap(self) -> str: ...
+
+    def database_url(self, name: str) -> str:
+        """SQLAlchemy URL (`postgresql+psycopg://…`) of a database with a role of its own, made when first asked for."""
         ...
 
     def kill(self, part: PartName) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from shared import topics
 from shared.archive import Archive
 from shared.events import ScannerSettings
 from shared.secrets import new_ring
-from tests.integration.notifier.parts import SERVICE_TOKEN, Bus, Notifier, ScriptedServer, sender_body
+from tests.integration.notifier.parts import SERVICE_TOKEN, Bus, Notifier, ScriptedServer, new_namespace, running_notifier, sender_body
 from tests.kit.smtp_script import SmtpScript
 from tests.kit.stack import TestStack
 
@@ -22,9 +20,7 @@ Mailbox = Callable[..., Awaitable[str]]
 
 @pytest.fixture(scope="session")
 def namespace(stack: TestStack) -> str:
-    name = f"notifier-{uuid4().hex[:8]}"
-    asyncio.run(topics.apply(stack.kafka_bootstrap, name))
-    return name
+    return new_namespace(stack, "notifier")
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +60,8 @@ def settings(common_settings: dict[str, str], namespace: str, database_url: str)
 
 @pytest.fixture(scope="session")
 def running(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notifier]:
-    process = Notifier(settings, tmp_path_factory.mktemp("logs") / "notifier.log")
-    process.command("migrate")
-    try:
-        process.start()
+    with running_notifier(settings, tmp_path_factory.mktemp("logs") / "notifier.log") as process:
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture

@@ -22,12 +22,14 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from shared import topics
 from shared.events import EventModel, MailDelivery, OutgoingMail, ScannerSettings
 from shared.mail.model import Address
 from shared.messaging.envelope import Envelope as CloudEvent
 from shared.topics import MAIL_DELIVERIES, MAIL_OUTGOING, SCANNERS, Topic
 from tests.kit.eventually import eventually
 from tests.kit.smtp_sink import ClosingController
+from tests.kit.stack import TestStack
 
 SERVICE_TOKEN = "a-service-token-of-a-test"
 LOOPBACK = "127.0.0.1"
@@ -101,6 +103,25 @@ class Notifier:
             self._process.send_signal(number)
             self._process.wait(30)
             self._process = None
+
+
+@contextlib.contextmanager
+def running_notifier(settings: Mapping[str, str], log: Path) -> Iterator[Notifier]:
+    """Migrated and ready."""
+    process = Notifier(settings, log)
+    process.command("migrate")
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+
+
+def new_namespace(stack: TestStack, prefix: str) -> str:
+    """A Kafka namespace with all topics."""
+    name = f"{prefix}-{uuid4().hex[:8]}"
+    asyncio.run(topics.apply(stack.kafka_bootstrap, name))
+    return name
 
 
 class Bus:

@@ -14,11 +14,10 @@ from pydantic import SecretStr
 from notifier.adapters.beginnings import Beginnings
 from notifier.adapters.claimant import Claimant
 from notifier.adapters.queue import Beginning
-from shared import topics
 from shared.archive import Archive
 from shared.database import make_engine
 from shared.events import OutgoingMail, OutgoingMode, OutgoingPart
-from tests.integration.notifier.parts import Bus, Notifier, answer, free_port, limit, sender_body
+from tests.integration.notifier.parts import Bus, Notifier, answer, free_port, limit, new_namespace, running_notifier, sender_body
 from tests.kit.eventually import eventually, eventually_async
 from tests.kit.smtp_script import HOLD, SmtpScript
 from tests.kit.stack import TestStack
@@ -30,9 +29,7 @@ LONG = 60.0
 
 @pytest.fixture(scope="module")
 def namespace(stack: TestStack) -> str:
-    name = f"in-hand-{uuid4().hex[:8]}"
-    asyncio.run(topics.apply(stack.kafka_bootstrap, name))
-    return name
+    return new_namespace(stack, "in-hand")
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +49,8 @@ def running(
         "IDLE_SECONDS": "3",
     }
     own = {"NAMESPACE": namespace, "DATABASE_URL": database_url, "SERVERS_AT_ONCE": "2"}
-    process = Notifier(common_settings | times | own, tmp_path_factory.mktemp("in-hand") / "notifier.log")
-    process.command("migrate")
-    try:
-        process.start()
+    with running_notifier(common_settings | times | own, tmp_path_factory.mktemp("in-hand") / "notifier.log") as process:
         yield process
-    finally:
-        process.stop()
 
 
 async def news(bus: Bus, mail: OutgoingMail) -> list[str]:

@@ -5,16 +5,14 @@ An extra copy, under the same Message-ID, may only come from a crash of the noti
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Literal
 from uuid import uuid4
 
 import pytest
 
-from shared import topics
 from shared.events import OutgoingMail
-from tests.integration.notifier.parts import Bus, Notifier, answer
+from tests.integration.notifier.parts import Bus, Notifier, answer, new_namespace, running_notifier
 from tests.kit.eventually import eventually, eventually_async
 from tests.kit.smtp_script import HOLD, SmtpScript
 from tests.kit.stack import TestStack
@@ -29,9 +27,7 @@ LONG = 120.0
 
 @pytest.fixture(scope="module")
 def namespace(stack: TestStack) -> str:
-    name = f"once-{uuid4().hex[:8]}"
-    asyncio.run(topics.apply(stack.kafka_bootstrap, name))
-    return name
+    return new_namespace(stack, "once")
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +37,8 @@ def running(
     """A notifier that does not lose its patience while others are killed and started."""
     patience = {"COMMAND_TIMEOUT_SECONDS": "60", "DATA_TIMEOUT_SECONDS": "60", "CONNECT_TIMEOUT_SECONDS": "60"}
     own = {"NAMESPACE": namespace, "DATABASE_URL": stack.database_url(f"once_{uuid4().hex[:8]}")}
-    process = Notifier(common_settings | patience | own, tmp_path_factory.mktemp("once") / "notifier.log")
-    process.command("migrate")
-    try:
-        process.start()
+    with running_notifier(common_settings | patience | own, tmp_path_factory.mktemp("once") / "notifier.log") as process:
         yield process
-    finally:
-        process.stop()
 
 
 class Crash:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from shared import topics
 from shared.events import MailDelivery, OutgoingMail
 from shared.mail.model import Address
-from tests.integration.notifier.parts import Bus, Notifier, answer, cancel, free_port
+from tests.integration.notifier.parts import Bus, Notifier, answer, cancel, free_port, new_namespace, running_notifier
 from tests.kit.eventually import eventually, eventually_async
 from tests.kit.smtp_script import CLOSE, HOLD, SmtpScript
 from tests.kit.stack import TestStack
@@ -25,9 +23,7 @@ LONG = 120.0
 
 @pytest.fixture(scope="module")
 def namespace(stack: TestStack) -> str:
-    name = f"taken-back-{uuid4().hex[:8]}"
-    asyncio.run(topics.apply(stack.kafka_bootstrap, name))
-    return name
+    return new_namespace(stack, "taken-back")
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +33,8 @@ def running(
     """A notifier whose pause after a failure is long enough to take an answer back in it."""
     times = {"COMMAND_TIMEOUT_SECONDS": "60", "DATA_TIMEOUT_SECONDS": "60", "FIRST_RETRY_SECONDS": "20"}
     own = {"NAMESPACE": namespace, "DATABASE_URL": stack.database_url(f"taken_back_{uuid4().hex[:8]}")}
-    process = Notifier(common_settings | times | own, tmp_path_factory.mktemp("taken-back") / "notifier.log")
-    process.command("migrate")
-    try:
-        process.start()
+    with running_notifier(common_settings | times | own, tmp_path_factory.mktemp("taken-back") / "notifier.log") as process:
         yield process
-    finally:
-        process.stop()
 
 
 async def told(bus: Bus, mail: OutgoingMail, *states: str, to: str = "anna@lakeside.example") -> MailDelivery:
