@@ -20,6 +20,7 @@ from tests.integration.fetcher.rig import Rig, append, mail
 from tests.kit import dovecot as dovecot_kit
 from tests.kit.certificates import Authority, Certificate, self_signed
 from tests.kit.dovecot import PASSWORD, Dovecot, Setup, running_dovecot
+from tests.kit.eventually import eventually
 
 pytestmark = pytest.mark.connected
 SECRET = "do-not-tell-anybody-42"
@@ -116,8 +117,8 @@ def test_a_bad_certificate_is_told_and_gets_no_password(
             words, waits = failure(account(port_of(dovecot, ssl_type), ssl_type, ca=authority.file, server=server))
             assert says in words
             assert waits
+        eventually(lambda: "Disconnected" in dovecot.log(), what="Dovecot to write it down")
         log = dovecot.log()
-    assert "Disconnected" in log
     assert not any(mark in log for mark in ("Login:", "auth failed", "method="))
 
 
