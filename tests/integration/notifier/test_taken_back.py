@@ -38,10 +38,10 @@ def running(
 
 
 async def told(bus: Bus, mail: OutgoingMail, *states: str, to: str = "anna@lakeside.example") -> MailDelivery:
-    """Wait until these states are all that was told of this recipient; the last one."""
+    """Wait until these states are all that was told of this recipient; the last one. News may come twice, after a crash: same number."""
 
     async def all_of_it() -> MailDelivery:
-        news = [one for one in await bus.deliveries(mail.outgoing_id) if one.recipient == to]
+        news = list({one.sequence: one for one in await bus.deliveries(mail.outgoing_id) if one.recipient == to}.values())
         assert [one.state.value for one in news] == list(states)
         return news[-1]
 
