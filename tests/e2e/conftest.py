@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from local.home import Home
 from tests.kit import dovecot
 from tests.kit.dovecot import Dovecot, running_dovecot
 from tests.kit.smtp_sink import SmtpSink
 from tests.kit.stack import TestStack
-from tests.kit.system import System
+from tests.kit.system import System, running_system
 
 
 @pytest.fixture(scope="session")
 def system(stack: TestStack) -> Iterator[System]:
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-e2e-"))
-    running = System(stack, Home(folder))
-    try:
-        running.start()
+    with running_system(stack) as running:
         yield running
-    finally:
-        running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.home import Home
 from tests.kit.desk import SOON_S, Desk, Forwarder, Machine, Mute, Responder, delivery_report
 from tests.kit.eventually import eventually
 from tests.kit.mail import compose, submit
 from tests.kit.stack import TestStack
-from tests.kit.system import System
+from tests.kit.system import System, running_system
 
 pytestmark = pytest.mark.timeout(300)
 MOST = 3
@@ -25,14 +21,8 @@ MOST = 3
 @pytest.fixture(scope="module")
 def other_system(stack: TestStack) -> Iterator[System]:
     """A second installation: it shares nothing with the first but the machine."""
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-other-"))
-    running = System(stack, Home(folder), name="other")
-    try:
-        running.start()
+    with running_system(stack, "other") as running:
         yield running
-    finally:
-        running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

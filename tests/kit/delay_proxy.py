@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 
 from tests.kit.eventually import eventually
-from tests.kit.ports import free_port
+from tests.kit.ports import free_port, listens
 
 CHUNK = 256 * 1024
 UNDER_WAY = 256
@@ -26,17 +25,11 @@ def delayed(port: int, seconds: float) -> Iterator[int]:
     own = free_port()
     process = subprocess.Popen([sys.executable, "-m", "tests.kit.delay_proxy", str(own), str(port), str(seconds)])
     try:
-        eventually(lambda: _listens(own), 15)
+        eventually(lambda: listens(own), 15)
         yield own
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
-        return True
-    return False
 
 
 async def _read(reader: asyncio.StreamReader, link: asyncio.Queue[tuple[float, bytes]], seconds: float) -> None:

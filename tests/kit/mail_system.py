@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from tests.kit import dovecot, postfix
 from tests.kit.desk import PASSWORD
 from tests.kit.dovecot import Dovecot, Setup, running_dovecot
-from tests.kit.eventually import eventually
-from tests.kit.ports import free_port
 
 LOOPBACK: Final = "127.0.0.1"
 MAIN: Final = """\
@@ -67,10 +57,13 @@ class MailSystem:
     """
 
     server: Dovecot
-    smtp_port: int
-    folder: Path
+    postfix: postfix.Running
     smtp_host: str = LOOPBACK
     imap_host: str = LOOPBACK
+
+    @property
+    def smtp_port(self) -> int:
+        return self.postfix.port
 
     @property
     def imap_port(self) -> int:
@@ -80,47 +73,21 @@ class MailSystem:
         """Raises ValueError for another password than Dovecot's, which is everybody's."""
         if password != self.server.setup.password:
             raise ValueError(password)
-        with (self.folder / "etc" / "mailboxes").open("a") as known:
+        with (self.postfix.folder / "etc" / "mailboxes").open("a") as known:
             known.write(f"{email} {email}/Maildir/\n")
-        subprocess.run([postfix.PROGRAM, "-c", self.folder / "etc", "reload"], check=True, timeout=60, capture_output=True)
+        self.postfix.control("reload")
 
     def at_rest(self) -> bool:
         """Whether no mail waits to be delivered."""
-        return not any(
-            path.is_file() for name in ("maildrop", "incoming", "active", "deferred") for path in (self.folder / "queue" / name).rglob("*")
-        )
+        queues = [self.postfix.folder / "queue" / name for name in ("maildrop", "incoming", "active", "deferred")]
+        return not any(path.is_file() for queue in queues for path in queue.rglob("*"))
 
 
 @contextmanager
 def running_mail_system() -> Iterator[MailSystem]:
     """In folders of their own, on free ports."""
-    folder = Path(tempfile.mkdtemp(prefix="mailconverter-mx-"))
-    port, log = free_port(), f"{folder.name}.log"
     with running_dovecot(Setup(password=PASSWORD)) as server:
-        try:
-            _prepare(folder, port, log, server)
-            subprocess.run([postfix.PROGRAM, "-c", folder / "etc", "start"], check=True, timeout=60, capture_output=True)
-            eventually(lambda: _listens(port), 60)
-            yield MailSystem(server, port, folder)
-        finally:
-            subprocess.run([postfix.PROGRAM, "-c", folder / "etc", "stop"], check=False, timeout=60, capture_output=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            Path("/var/log", log).unlink(missing_ok=True)
-
-
-def _prepare(folder: Path, port: int, log: str, server: Dovecot) -> None:
-    folder.chmod(0o755)
-    for name in ("etc", "queue", "data"):
-        (folder / name).mkdir(mode=0o755)
-    os.chown(folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
-    mails = server.folder / "mail"
-    owner = mails.stat()
-    settings = MAIN.format(folder=folder, log=log, mails=mails, uid=owner.st_uid, gid=owner.st_gid)
-    for name, text in (("main.cf", settings), ("master.cf", SERVICES.format(port=port)), ("mailboxes", ""), ("aliases", ALIASES)):
-        (folder / "etc" / name).write_text(text)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=2):
-        return True
-    return False
+        mails = server.folder / "mail"
+        owner, files = mails.stat(), {"mailboxes": "", "aliases": ALIASES}
+        with postfix.configured(MAIN, SERVICES, files, mails=mails, uid=owner.st_uid, gid=owner.st_gid) as running:
+            yield MailSystem(server, running)

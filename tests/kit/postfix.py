@@ -6,15 +6,16 @@ import grp
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.kit.eventually import eventually
-from tests.kit.ports import free_port
+from tests.kit.ports import free_port, listens
 
 MISSING = "Postfix is not installed, or this is not root, which it needs (Debian: apt-get install postfix)"
 PROGRAM = Path("/usr/sbin/postfix")
@@ -67,33 +68,42 @@ def installed() -> bool:
     return PROGRAM.exists() and os.geteuid() == 0
 
 
+@dataclass(frozen=True)
+class Running:
+    """A Postfix that takes mails on `port`."""
+
+    port: int
+    folder: Path
+
+    def control(self, command: str, *, check: bool = True) -> None:
+        """`start`, `stop`, `reload`."""
+        subprocess.run([PROGRAM, "-c", self.folder / "etc", command], check=check, timeout=60, capture_output=True)
+
+
 @contextmanager
-def running_postfix(next_port: int, recipient_limit: int = 1000) -> Iterator[int]:
-    """The port it takes mails on; `next_port` is where it hands them on."""
+def configured(main: str, services: str = SERVICES, files: Mapping[str, str] = MappingProxyType({}), **values: object) -> Iterator[Running]:
+    """In a folder of its own, by main.cf with these values filled in, master.cf and further files of its configuration."""
     folder = Path(tempfile.mkdtemp(prefix="mailconverter-postfix-"))
-    port, log = free_port(), f"{folder.name}.log"
+    made, log = Running(free_port(), folder), f"{folder.name}.log"
     try:
-        _prepare(folder, port, log, next_port, recipient_limit)
-        subprocess.run([PROGRAM, "-c", folder / "etc", "start"], check=True, timeout=60, capture_output=True)
-        eventually(lambda: _listens(port), 60)
-        yield port
+        folder.chmod(0o755)
+        for name in ("etc", "queue", "data"):
+            (folder / name).mkdir(mode=0o755)
+        os.chown(folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
+        settings = {"main.cf": main.format(folder=folder, log=log, **values), "master.cf": services.format(port=made.port)}
+        for name, text in {**settings, **files}.items():
+            (folder / "etc" / name).write_text(text)
+        made.control("start")
+        eventually(lambda: listens(made.port), 60)
+        yield made
     finally:
-        subprocess.run([PROGRAM, "-c", folder / "etc", "stop"], check=False, timeout=60, capture_output=True)
+        made.control("stop", check=False)
         shutil.rmtree(folder, ignore_errors=True)
         Path("/var/log", log).unlink(missing_ok=True)
 
 
-def _prepare(folder: Path, port: int, log: str, next_port: int, recipient_limit: int) -> None:
-    folder.chmod(0o755)
-    for name in ("etc", "queue", "data"):
-        (folder / name).mkdir(mode=0o755)
-    os.chown(folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
-    settings = MAIN.format(folder=folder, log=log, next_port=next_port, recipient_limit=recipient_limit)
-    (folder / "etc" / "main.cf").write_text(settings)
-    (folder / "etc" / "master.cf").write_text(SERVICES.format(port=port))
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
-        return True
-    return False
+@contextmanager
+def running_postfix(next_port: int, recipient_limit: int = 1000) -> Iterator[int]:
+    """The port it takes mails on; `next_port` is where it hands them on."""
+    with configured(MAIN, next_port=next_port, recipient_limit=recipient_limit) as made:
+        yield made.port

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Final, cast
 
 from tests.kit.eventually import eventually
-from tests.kit.ports import free_port
+from tests.kit.ports import free_port, listens
 
 EHLO: Final = b"250-drain.test\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250 8BITMIME\r\n"
 END: Final = b"\r\n.\r\n"
@@ -65,17 +64,11 @@ def draining() -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "tests.kit.smtp_drain", str(port)])
     try:
-        eventually(lambda: _listens(port), 30)
+        eventually(lambda: listens(port), 30)
         yield port
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
-        return True
-    return False
 
 
 async def _serve(port: int) -> None:

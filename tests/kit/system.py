@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from local import services
 from local.home import Home
@@ -66,3 +71,16 @@ class System:
         """Start it again and wait until it is ready."""
         self.parts[name].start()
         self.parts[name].wait_ready()
+
+
+@contextmanager
+def running_system(stack: TestStack, name: str = NAMESPACE) -> Iterator[System]:
+    """In a folder of its own; the stack stays its owner's."""
+    folder = Path(tempfile.mkdtemp(prefix="mailconverter-system-"))
+    running = System(stack, Home(folder), name=name)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)

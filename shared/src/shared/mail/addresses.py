@@ -199,6 +199,12 @@ def _spec(text: str) -> str:
     return no_bidi(text)[:MAX_ID]
 
 
+def without_tag(address: str) -> str:
+    """`help+123@` is `help@` with a ticket's number (RFC 5233: the detail)."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
+
+
 def _name(phrase: list[str]) -> str:
     parts = [_ESCAPED.sub(r"\1", part[1:].removesuffix('"')) if part[:1] == '"' else part for part in phrase]
     return _text("".join(parts))

@@ -15,6 +15,7 @@ from notifier.domain.compose import AUTOMATIC, recipients, subject_of
 from notifier.domain.headers import objection
 from notifier.domain.schedule import mail_state
 from shared.events import DeliveryState, OutgoingMail, OutgoingMode
+from shared.mail.addresses import without_tag
 from shared.messaging.outbox import Unit
 from shared.messaging.received import Received
 
@@ -103,12 +104,7 @@ async def _ours(conn: AsyncConnection, boxes: Collection[str]) -> frozenset[str]
         select(func.lower(SCANNERS.c.address)),
     )
     addresses = set((await conn.scalars(known)).all())
-    return frozenset(box for box in boxes if addresses & {box.lower(), _without_tag(box).lower()})
-
-
-def _without_tag(box: str) -> str:
-    local, at, domain = box.rpartition("@")
-    return f"{local.partition('+')[0]}{at}{domain}"
+    return frozenset(box for box in boxes if addresses & {box.lower(), without_tag(box).lower()})
 
 
 def _content(received: Received[OutgoingMail]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from shared.mail.addresses import addresses
+from shared.mail.addresses import addresses, without_tag
 from shared.mail.kinds.out_of_office import is_prefixed, sounds_away
 from shared.mail.kinds.signs import Sender, sender
 from shared.mail.mark import OWN_HEADER
@@ -52,7 +52,7 @@ def _forbids(name: str, value: str, own: str) -> bool:
     if name == "subject":
         return is_prefixed(value.strip().casefold()) or sounds_away(value.strip().casefold())
     if name in _SENT_BY_FOLDED:
-        return bool(own) and _without_tag(_address(value)) == _without_tag(own.strip().casefold())
+        return bool(own) and without_tag(_address(value)) == without_tag(own.strip().casefold())
     return any(name == known and pattern.match(value.strip()[:SHOWN].lower()) for known, pattern in _FORBIDDING)
 
 
@@ -60,12 +60,6 @@ def _address(written: str) -> str:
     """The first address of the field, without case; empty for none."""
     first = next(iter(addresses(written)), None)
     return first.address.casefold() if first else ""
-
-
-def _without_tag(address: str) -> str:
-    """`help+123@` is `help@` with a ticket's number."""
-    local, at, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}{at}{domain}"
 
 
 def _named(name: str) -> str:
